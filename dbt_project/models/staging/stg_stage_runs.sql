@@ -1,0 +1,7 @@
+with source as (
+
+    select * from {{ source('raw', 'stage_runs') }}
+
+)
+
+select * from source

@@ -1,0 +1,4 @@
+select key
+from {{ ref('queue_spotify_tracks') }}
+group by key
+having count(*) > 1

@@ -1,0 +1,115 @@
+"""Transform: dbt in one warm child process a run, one invocation at a time over all processes."""
+
+import contextlib
+import hashlib
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from types import TracebackType
+from typing import Self
+
+from pipelines import CascadeError
+from pipelines.database import Database
+from pipelines.lookup import redact
+from pipelines.settings import ROOT, Settings
+
+_PROJECT = ROOT / "dbt_project"
+
+
+class TransformError(CascadeError):
+    """dbt failed; the text names the model and says that the last good data stand."""
+
+
+class Transform:
+    """The run's dbt. `prepare` once, then `round` as often as new answers came."""
+
+    def __init__(self, settings: Settings, database: Database) -> None:
+        """Start the child; it imports dbt while the caller goes on."""
+        self._database = database
+        self._secrets = settings.secrets
+        environment = {
+            **os.environ,
+            "DATABASE_URL": database.url,
+            "DBT_TARGET_PATH": str(settings.cascade_data_dir / "dbt_target"),
+            "DBT_LOG_PATH": str(settings.cascade_data_dir / "dbt_logs"),
+            "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
+            "DO_NOT_TRACK": "1",
+        }
+        self._child = subprocess.Popen(  # noqa: S603
+            [sys.executable, "-m", "flows.dbt_child", str(_PROJECT), str(ROOT)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+            env=environment,
+            cwd=ROOT,
+            # its own group: Ctrl-C is ours to answer, and it can be killed with all it started
+            start_new_session=True,
+        )
+
+    def prepare(self) -> None:
+        """Bring the database's models up to this version of the project: all of them after a change, else one round."""
+        with self._database.lock("transform", wait=True):
+            version = f"cascade {_project_version()}"
+            rows = self._database.rows("select obj_description(to_regnamespace('marts'), 'pg_namespace') as version")
+            if rows[0]["version"] == version:
+                self._dbt("run", "--select", "config.materialized:incremental")
+                return
+            self._dbt("run")
+            with self._database.connect() as connection:
+                connection.execute(f"comment on schema marts is '{version}'")
+
+    def round(self) -> None:
+        """Turn new answers into rows: the incremental models only, so that no view is touched."""
+        with self._database.lock("transform", wait=True):
+            self._dbt("run", "--select", "config.materialized:incremental")
+
+    def _dbt(self, *arguments: str) -> None:
+        failures = self._invoke(arguments)
+        if failures:
+            raise TransformError(
+                f"dbt failed in {redact('; '.join(failures), self._secrets)} The answers are kept in raw, the tables "
+                "keep their last good rows, and the next run goes on from there."
+            )
+
+    def _invoke(self, arguments: Sequence[str]) -> list[str]:
+        if self._child.stdin is None or self._child.stdout is None:
+            raise TransformError("The dbt process has no pipes.")
+        try:
+            self._child.stdin.write(json.dumps({"args": arguments}) + "\n")
+            self._child.stdin.flush()
+            answer = self._child.stdout.readline()
+        except BrokenPipeError:
+            answer = ""
+        if not answer:
+            raise TransformError(f"The dbt process ended by itself (exit code {self._child.wait()}); run again.")
+        failures: list[str] = json.loads(answer)["failures"]
+        return failures
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._child.pid, signal.SIGKILL)
+        self._child.communicate()
+
+
+@contextlib.contextmanager
+def warehouse(settings: Settings) -> Iterator[tuple[Database, Transform]]:
+    """The database, and a dbt that warms up while the caller goes on."""
+    database = Database(settings)
+    with Transform(settings, database) as transform:
+        yield database, transform
+
+
+def _project_version() -> str:
+    """A hash over every file that makes the models what they are."""
+    files = [*_PROJECT.rglob("*.sql"), *_PROJECT.rglob("*.yml"), ROOT / "pipelines" / "raw_tables.sql"]
+    digest = hashlib.sha256()
+    for file in sorted(f for f in files if "target" not in f.relative_to(ROOT).parts):
+        digest.update(str(file.relative_to(ROOT)).encode() + file.read_bytes())
+    return digest.hexdigest()[:16]
