@@ -357,7 +357,7 @@ def demo() -> None:
         os.environ.pop(name, None)
     with Sandbox() as world:
         os.environ.update(world.environment)
-        settings = Settings(_env_file=None)  # type: ignore[call-arg]
+        settings = Settings(_env_file=None, sandbox_speed=10)  # type: ignore[call-arg]
         with warehouse(settings) as (started, transform):
             for handle in ("gioscottii", "idazeile"):
                 with _progress(f"Scraping @{handle}", None) as advance:
@@ -377,6 +377,7 @@ def demo() -> None:
         "  .venv/bin/cascade doctor                        what the real services still need",
         highlight=False,
         markup=False,
+        soft_wrap=True,
     )
 
 

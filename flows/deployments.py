@@ -60,16 +60,19 @@ def enrich(stage: str = "all", limit: int | None = None, max_minutes: float | No
 def scrape_in_prefect(handle: str, limit: int | None, full: bool, enrich_after: bool) -> ScrapeResult:
     """Run the scrape flow here, as a flow run of the configured server."""
     state = scrape(handle=handle, limit=limit, full=full, enrich=enrich_after, return_state=True)
-    result: ScrapeResult = _data(state, ScrapeResult)
+    result: ScrapeResult = _returned(state)
     return result
 
 
 def enrich_in_prefect(stage: str, limit: int | None, max_minutes: float | None) -> list[StageRun]:
     """Run the enrich flow here, as a flow run of the configured server."""
-    runs: list[StageRun] = _data(enrich(stage=stage, limit=limit, max_minutes=max_minutes, return_state=True), list)
+    runs: list[StageRun] = _returned(enrich(stage=stage, limit=limit, max_minutes=max_minutes, return_state=True))
     return runs
 
 
-def _data(state: State[Any], kind: type[Any]) -> Any:
+def _returned(state: State[Any]) -> Any:
     """What a flow returned, whatever it calls its state; what it raised is raised."""
-    return state.data if isinstance(state.data, kind) else state.result()
+    result = state.result(raise_on_failure=False)
+    if isinstance(result, Exception):
+        raise result
+    return result

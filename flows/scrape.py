@@ -160,11 +160,13 @@ def _describe(database: Database, run: StageRun, report: LoadReport, result: Scr
     read = f"{result.videos} video{'s' if result.videos != 1 else ''} read, {result.new_videos} of them new"
     if report.count(tiktok.PROFILES, "error") or listing.get("outcome") == "error":
         result.state = "partial"
-        reason = listing.get("ended") or "TikTok did not answer as expected; nothing was changed"
+        reason = listing.get("ended") or "TikTok did not answer as expected, and nothing was changed."
         result.message = f"@{result.handle}: {read}, then: {reason} Run it again to go on."
     elif run.ended != "done":
         result.state = "partial" if result.videos else "blocked"
-        result.message = f"@{result.handle}: {read}. {run.reason}"
+        result.message = (
+            f"@{result.handle}: {read}, then: {run.reason}" if result.videos else f"@{result.handle}: {run.reason}"
+        )
     elif status == "private":
         result.state, result.message = "private", f"@{result.handle} is private: its videos can't be read."
     elif status == "restricted":

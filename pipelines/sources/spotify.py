@@ -23,6 +23,8 @@ TRACKS = "spotify_tracks"
 _BATCH = 50
 # so many single requests under way hide the latency of one at Spotify's pace
 _OVERLAP = 4
+# so many batches in a row without any answer: the service is down, not the keys
+_FAILED_BATCHES = 2
 _ID = re.compile(r"[0-9A-Za-z]{22}")
 
 
@@ -40,20 +42,20 @@ class SpotifyApp:
         """Fetch a token if there is none; StageEndedError when Spotify gives none."""
         self._fresh_token()
 
-    def get(self, path: str, **params: str) -> Answer:
+    def get(self, path: str, params: dict[str, str] | None = None, attempts: int | None = None) -> Answer:
         """Ask the API, with a new token after one 401; StageEndedError when Spotify refuses the app as a whole."""
         token = self._fresh_token()
-        answer = self._ask(path, params, token)
+        answer = self._ask(path, params, token, attempts)
         if answer.status == 401:
-            answer = self._ask(path, params, self._fresh_token(instead_of=token))
+            answer = self._ask(path, params, self._fresh_token(instead_of=token), attempts)
             if answer.status == 401:
                 raise StageEndedError("needs_credentials", f"Spotify refuses the new token too ({answer.describe()}).")
         if answer.status == 403 and "premium" in answer.text.lower():
             raise StageEndedError("needs_credentials", "Spotify wants Premium of the owner of the app (HTTP 403).")
         return answer
 
-    def _ask(self, path: str, params: dict[str, str], token: str) -> Answer:
-        return self._client.ask(path, params=params, headers={"authorization": f"Bearer {token}"})
+    def _ask(self, path: str, params: dict[str, str] | None, token: str, attempts: int | None) -> Answer:
+        return self._client.ask(path, params=params, headers={"authorization": f"Bearer {token}"}, attempts=attempts)
 
     def _fresh_token(self, instead_of: str | None = None) -> str:
         with self._lock:
@@ -94,26 +96,39 @@ def _lookups(app: SpotifyApp, ids: list[str], table: str, collection: str) -> It
     askable = [i for i in ids if _ID.fullmatch(i)]
     for malformed in sorted(set(ids) - set(askable)):
         yield Lookup(table, malformed, "invalid", error="A Spotify id has 22 letters and digits.")
+    failed_batches = 0
     for start in range(0, len(askable), _BATCH):
-        unanswered = askable[start : start + _BATCH]
-        if app.may_batch:
-            for lookup in _ask_together(app, unanswered, table, collection):
-                unanswered = [i for i in unanswered if i != lookup.key]
-                yield lookup
-        with ThreadPoolExecutor(_OVERLAP) as pool:
-            yield from pool.map(lambda key: _ask_alone(app, key, table, collection), unanswered)
+        outcomes = set()
+        for lookup in _ask_batch(app, askable[start : start + _BATCH], table, collection):
+            outcomes.add(lookup.outcome)
+            yield lookup
+        failed_batches = failed_batches + 1 if outcomes == {"error"} else 0
+        if failed_batches == _FAILED_BATCHES:
+            raise StageEndedError("failed", f"Spotify answers with nothing but errors: {lookup.error}")
+
+
+def _ask_batch(app: SpotifyApp, ids: list[str], table: str, collection: str) -> Iterator[Lookup]:
+    """Ask together if the app may, then alone for what that left open: one id that fails must not fail 49 others."""
+    unanswered = set(ids)
+    if app.may_batch:
+        for lookup in _ask_together(app, ids, table, collection):
+            unanswered.remove(lookup.key)
+            yield lookup
+    # what failed together has been tried again and again already
+    attempts = 1 if app.may_batch else None
+    with ThreadPoolExecutor(_OVERLAP) as pool:
+        alone = [i for i in ids if i in unanswered]
+        yield from pool.map(lambda key: _ask_alone(app, key, table, collection, attempts), alone)
 
 
 def _ask_together(app: SpotifyApp, ids: list[str], table: str, collection: str) -> Iterator[Lookup]:
     """One request for up to 50 ids. Answers are joined by id, never by position; what can't be told is not yielded."""
-    answer = app.get(f"/v1/{collection}", ids=",".join(ids))
+    answer = app.get(f"/v1/{collection}", {"ids": ",".join(ids)})
     if answer.status == 403:
         app.may_batch = False
         return
     entries = answer.data.get(collection) if isinstance(answer.data, dict) else None
     if answer.status != 200 or not isinstance(entries, list):
-        for key in ids:
-            yield answer.lookup(table, key, "error", error=answer.describe())
         return
     by_id: dict[str, Any] = {}
     for entry in (e for e in entries if isinstance(e, dict)):
@@ -129,8 +144,8 @@ def _ask_together(app: SpotifyApp, ids: list[str], table: str, collection: str) 
             yield answer.lookup(table, key, "not_found", error="null in the batch answer")
 
 
-def _ask_alone(app: SpotifyApp, key: str, table: str, collection: str) -> Lookup:
-    answer = app.get(f"/v1/{collection}/{key}")
+def _ask_alone(app: SpotifyApp, key: str, table: str, collection: str, attempts: int | None) -> Lookup:
+    answer = app.get(f"/v1/{collection}/{key}", attempts=attempts)
     body = answer.data
     outcome: Outcome = "error"
     if answer.status == 200 and isinstance(body, dict) and body.get("id"):
