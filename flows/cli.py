@@ -53,7 +53,10 @@ Limit = Annotated[int | None, typer.Option(min=1, max=1_000_000, help="At most s
 
 def main() -> None:
     """Run `cascade`; every foreseen error becomes a sentence on stderr and an exit code."""
+    import psycopg
+
     from pipelines.database import AlreadyRunningError
+    from pipelines.lookup import redact
 
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
     try:
@@ -64,6 +67,9 @@ def main() -> None:
         fail(str(error), Exit.WRONG_USE)
     except CascadeError as error:
         fail(str(error), Exit.FAILED)
+    except psycopg.OperationalError as error:
+        reason = redact(str(error).strip().split("\n")[-1], load_settings().secrets)
+        fail(f"Postgres went away: {reason}. What was loaded is kept; run it again.", Exit.FAILED)
 
 
 def fail(message: str, code: Exit) -> NoReturn:
@@ -295,7 +301,9 @@ def doctor(as_json: AsJson = False) -> None:
     """Say what is configured, what answers and what is missing; no secret is shown."""
     from flows.doctor import examine
 
-    checks = examine(load_settings())
+    settings = load_settings()
+    with _progress("Asking the services", None):
+        checks = examine(settings)
     if as_json:
         _print_json({"checks": [vars(check) for check in checks]})
     else:

@@ -101,7 +101,7 @@ class _AskedStage:
     def check_readiness(self, settings: Settings) -> None:
         """End the stage before it begins when its credentials are missing or the service said "not before"."""
         missing = [name.upper() for name in self.stage.credentials if getattr(settings, name) is None]
-        until = resume_at(self.database, self.stage)
+        until = resume_at(self.database, self.stage.name)
         if missing:
             self.end("needs_credentials", f"skipped: {' and '.join(missing)} not set")
         elif until:

@@ -12,7 +12,7 @@ from pipelines.database import Database
 from pipelines.http import Client, StageEndedError
 from pipelines.load import LoadReport, StageRun, load, record_stage_run
 from pipelines.lookup import Lookup
-from pipelines.queue import known_listing
+from pipelines.queue import known_listing, resume_at
 from pipelines.settings import Settings
 from pipelines.sources import tiktok
 from pipelines.stages import STAGES, TIKTOK
@@ -90,9 +90,13 @@ def scrape_creator(
     Raises AlreadyRunningError when another process scrapes the same creator, DatabaseError when Postgres is gone,
     TransformError when dbt fails. What TikTok refuses is no exception: it is the result's `state` and `message`.
     """
-    run = StageRun(uuid4().hex, "tiktok")
+    run = StageRun(uuid4().hex, TIKTOK.name)
     result = ScrapeResult(handle)
     report = LoadReport()
+    if until := resume_at(database, TIKTOK.name):
+        result.state = "blocked"
+        result.message = f"@{handle}: TikTok wants to be asked again from {until:%Y-%m-%d %H:%M} UTC."
+        return result
 
     def count(lookup: Lookup) -> None:
         run.count(lookup)

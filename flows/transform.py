@@ -15,6 +15,7 @@ from pipelines import CascadeError
 from pipelines.database import Database
 from pipelines.lookup import redact
 from pipelines.settings import ROOT, Settings
+from pipelines.stages import RAW_TABLES
 
 _PROJECT = ROOT / "dbt_project"
 
@@ -55,17 +56,38 @@ class Transform:
         with self._database.lock("transform", wait=True):
             version = f"cascade {_project_version()}"
             rows = self._database.rows("select obj_description(to_regnamespace('marts'), 'pg_namespace') as version")
-            if rows[0]["version"] == version:
-                self._dbt("run", "--select", "config.materialized:incremental")
+            if rows[0]["version"] != version:
+                self._dbt("run")
+                with self._database.connect() as connection:
+                    connection.execute(f"comment on schema marts is '{version}'")
                 return
-            self._dbt("run")
-            with self._database.connect() as connection:
-                connection.execute(f"comment on schema marts is '{version}'")
+        self.round()
 
     def round(self) -> None:
         """Turn new answers into rows: the incremental models only, so that no view is touched."""
         with self._database.lock("transform", wait=True):
-            self._dbt("run", "--select", "config.materialized:incremental")
+            if self._has_news():
+                self._dbt("run", "--select", "config.materialized:incremental")
+
+    def _has_news(self) -> bool:
+        """Is there a raw row that some model has not read? Where there is none, a round would find nothing to do."""
+        unread = " or ".join(
+            f"exists (select 1 from raw.{table} where ingest_xid >= least_read.below)"  # noqa: S608
+            for table in RAW_TABLES
+        )
+        # as read_below() in macros/watermarks.sql: a number from another cluster means nothing
+        query = f"""
+            with least_read as (
+                select
+                    case when read_below <= pg_snapshot_xmax(pg_current_snapshot()) then read_below else '0' end as below
+                from history.watermarks
+                order by below
+                limit 1
+            )
+            select {unread} as has_news from least_read
+        """  # noqa: S608
+        rows = self._database.rows(query)
+        return not rows or bool(rows[0]["has_news"])
 
     def _dbt(self, *arguments: str) -> None:
         failures = self._invoke(arguments)
@@ -85,7 +107,10 @@ class Transform:
         except BrokenPipeError:
             answer = ""
         if not answer:
-            raise TransformError(f"The dbt process ended by itself (exit code {self._child.wait()}); run again.")
+            raise TransformError(
+                f"The dbt process ended by itself (exit code {self._child.wait()}); from the repository's root"
+                " `dbt parse --project-dir dbt_project` shows why."
+            )
         failures: list[str] = json.loads(answer)["failures"]
         return failures
 

@@ -38,7 +38,7 @@ def due_keys(database: Database, stage: Stage, limit: int) -> list[str]:
         raise NotBuiltError(f"queues.{stage.queue} does not exist yet; `dbt run` makes it.") from None
 
 
-def resume_at(database: Database, stage: Stage) -> datetime | None:
+def resume_at(database: Database, stage_name: str) -> datetime | None:
     """When the service wants the stage to go on, while that is still to come; else None."""
     rows = database.rows(
         """
@@ -46,7 +46,7 @@ def resume_at(database: Database, stage: Stage) -> datetime | None:
         from (select * from raw.stage_runs where stage = %(stage)s order by ended_at desc limit 1) as last_run
         where resume_at > clock_timestamp()
         """,
-        {"stage": stage.name},
+        {"stage": stage_name},
     )
     return rows[0]["resume_at"] if rows else None
 

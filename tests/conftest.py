@@ -62,7 +62,7 @@ def built(data_dir: Path, running_sandbox: Sandbox) -> Iterator[tuple[Database, 
 
 @pytest.fixture
 def database(built: tuple[Database, Transform]) -> Database:
-    """The built database, empty: no row in any table of the project, watermarks included."""
+    """The built database, empty: no row in any table of the project, and nothing read yet."""
     database, _ = built
     with database.connect() as connection:
         tables = connection.execute(
@@ -70,9 +70,11 @@ def database(built: tuple[Database, Transform]) -> Database:
             select string_agg(format('%I.%I', schemaname, tablename), ', ')
             from pg_catalog.pg_tables
             where schemaname in ('raw', 'catalog', 'history', 'queues') and tablename not like '\\_dlt%'
+                and tablename <> 'watermarks'
             """
         ).fetchone()
         connection.execute(f"truncate {tables[0]}")
+        connection.execute("update history.watermarks set read_below = '0'")
     return database
 
 

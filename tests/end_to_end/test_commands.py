@@ -42,8 +42,9 @@ def cascade(environment: dict[str, str], database: Database):
     return run
 
 
-def test_one_command_scrapes_enriches_and_shows_the_cascade(cascade, database):
-    shown = cascade("scrape", "@IdaZeile")
+def test_one_command_scrapes_enriches_and_shows_the_cascade(cascade, database, tmp_path):
+    shown = cascade("scrape", "@IdaZeile", PREFECT_HOME=str(tmp_path / "prefect"))
+    assert not (tmp_path / "prefect").exists(), "without a server configured none is started"
 
     assert "24 videos read, 24 of them new" in shown.stdout
     assert "Spotify Tracks" in shown.stdout

@@ -244,6 +244,15 @@ def test_a_service_that_stays_broken_makes_the_scrape_partial(scrape, sandbox):
     assert "503" in result.message
 
 
+def test_tiktok_is_not_asked_before_the_time_it_named(scrape, sandbox):
+    sandbox.faults.add("tiktok", "status", status=429, headers={"Retry-After": "7200"})
+    assert scrape("idazeile").state == "blocked"
+    before = len(sandbox.requests("tiktok"))
+
+    assert "asked again from" in scrape("gioscottii").message
+    assert len(sandbox.requests("tiktok")) == before
+
+
 def test_a_cookie_is_sent_and_never_stored(database, transform, sandbox, data_dir):
     sandbox.faults.add("tiktok", "json", path="item_list", body='{"statusCode": 0, "note": "sessionid=canary-cookie"}')
     with_cookie = make_settings(data_dir, sandbox, tiktok_cookie="sessionid=canary-cookie")
