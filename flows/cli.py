@@ -98,12 +98,7 @@ def scrape(
     if handle is None:
         _import_files(from_file or [], enrich_after, as_json)
         return
-    from pipelines.sources.tiktok import normalise_handle
-
-    try:
-        handle = normalise_handle(handle)
-    except ValueError as error:
-        fail(str(error), Exit.WRONG_USE)
+    handle = _normalised(handle)
     settings = load_settings()
     if _has_prefect_server():
         from flows.deployments import scrape_in_prefect
@@ -425,9 +420,18 @@ def _query(database: "Database", query: str, parameters: dict[str, Any] | None =
         raise NotBuiltError("Nothing has been scraped yet: `cascade scrape HANDLE` comes first.") from None
 
 
+def _normalised(handle: str) -> str:
+    from pipelines.lookup import normalise_handle
+
+    try:
+        return normalise_handle(handle)
+    except ValueError as error:
+        fail(str(error), Exit.WRONG_USE)
+
+
 def _known_handle(database: "Database", handle: str) -> str:
     """The handle as the catalog has it, or a sentence that it has none."""
-    known = handle.strip().removeprefix("@").lower()
+    known = _normalised(handle)
     query = "select 1 from marts.creator_stats where tiktok_handle = %(handle)s"
     if not _query(database, query, {"handle": known}):
         fail(f"@{known} has not been scraped yet: `cascade scrape {known}` comes first.", Exit.NOT_FOUND)

@@ -18,8 +18,8 @@ from flows.enrich import enrich_due
 from flows.scrape import ScrapeResult
 from flows.scrape import scrape as scrape_and_enrich
 from pipelines.load import StageRun
+from pipelines.lookup import normalise_handle
 from pipelines.settings import load_settings
-from pipelines.sources.tiktok import normalise_handle
 from pipelines.stages import STAGES, stage_named
 
 

@@ -79,7 +79,9 @@ class Transform:
         query = f"""
             with least_read as (
                 select
-                    case when read_below <= pg_snapshot_xmax(pg_current_snapshot()) then read_below else '0' end as below
+                    case
+                        when read_below <= pg_snapshot_xmax(pg_current_snapshot()) then read_below else '0'
+                    end as below
                 from history.watermarks
                 order by below
                 limit 1

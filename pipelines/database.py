@@ -66,15 +66,17 @@ class Database:
         The lock lives as long as its connection, so a killed process leaves none behind.
         """
         with self.connect() as connection:
-            if wait:
-                connection.execute("select pg_advisory_lock(hashtextextended(%s, 0))", ("cascade:" + name,))
-            else:
-                row = connection.execute(
-                    "select pg_try_advisory_lock(hashtextextended(%s, 0))", ("cascade:" + name,)
-                ).fetchone()
-                if not (row and row[0]):
-                    raise AlreadyRunningError(f"{name} is already running in another process.")
-            yield
+            take = "pg_advisory_lock" if wait else "pg_try_advisory_lock"
+            key = ("cascade:" + name,)
+            row = connection.execute(f"select {take}(hashtextextended(%s, 0))", key).fetchone()
+            if row and row[0] is False:
+                raise AlreadyRunningError(f"{name} is already running in another process.")
+            try:
+                yield
+            finally:
+                # the server notices a closed connection a little later, and somebody may be waiting
+                if not connection.broken:
+                    connection.execute("select pg_advisory_unlock(hashtextextended(%s, 0))", key)
 
 
 class PaceSlot:

@@ -3,7 +3,7 @@
 import json
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -47,6 +47,7 @@ class Answer:
     url: str = ""
     headers: httpx.Headers = field(default_factory=httpx.Headers)
     error: str | None = None
+    secrets: Sequence[str] = ()
 
     @property
     def data(self) -> Any:
@@ -64,8 +65,9 @@ class Answer:
     def retry_after(self) -> float | None:
         """Seconds until the service wants to be asked again (Retry-After in seconds or as a date), or None."""
         value = self.headers.get("retry-after", "").strip()
-        if value.isdigit():
-            return float(value)
+        if value.isascii() and value.isdigit():
+            # some send milliseconds; a year is as good as for ever
+            return min(float(value), 365 * 24 * 3600.0)
         try:
             pause: float = (parsedate_to_datetime(value) - datetime.now(UTC)).total_seconds()
             return max(0.0, pause)
@@ -74,7 +76,8 @@ class Answer:
 
     def describe(self) -> str:
         """A few words for the `error` column: `HTTP 503: <start of the body>`, or why there is no answer."""
-        return self.error or f"HTTP {self.status}: {' '.join(self.text.split())[:200]}"
+        body = redact(" ".join(self.text.split()), self.secrets)
+        return self.error or f"HTTP {self.status}: {body[:200]}"
 
 
 class _PacedTransport(httpx.HTTPTransport):
@@ -104,7 +107,7 @@ class Client:
         self._retry_seconds = settings.retry_seconds
         self._http = httpx.Client(
             transport=_PacedTransport(self._slot, self._count),
-            headers={"user-agent": settings.user_agent},
+            headers=httpx.Headers({"user-agent": settings.user_agent}, encoding="utf-8"),
             timeout=_TIMEOUT_SECONDS,
             follow_redirects=True,
         )
@@ -129,11 +132,13 @@ class Client:
         of more than a minute.
         """
         url = (base_url or self._base_url).rstrip("/") + path
+        # a cookie or a contact may hold more than ASCII
+        encoded = httpx.Headers(headers, encoding="utf-8")
 
         def once() -> Answer:
             requested_at = datetime.now(UTC)
             try:
-                response = self._http.request(method, url, params=params, headers=headers, data=form)
+                response = self._http.request(method, url, params=params, headers=encoded, data=form)
             except httpx.HTTPError as error:
                 reason = redact(f"{type(error).__name__}: {error}", self.secrets)
                 return Answer(requested_at, datetime.now(UTC), url=url, error=reason)
@@ -145,6 +150,7 @@ class Client:
                 text=response.content.decode("utf-8", "replace"),
                 url=str(response.url),
                 headers=response.headers,
+                secrets=self.secrets,
             )
 
         def passes_by_itself(answer: Answer) -> bool:

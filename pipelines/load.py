@@ -59,8 +59,9 @@ _SCHEMA = pa.schema(
 )
 _INSERT = (
     "insert into raw.{table} (key, outcome, payload, http_status, error, sanitised, requested_at, answered_at, run_id)"
-    " values (%(key)s, %(outcome)s, %(payload)s, %(http_status)s, %(error)s, %(sanitised)s, %(requested_at)s,"
-    " %(answered_at)s, %(run_id)s)"
+    # dlt's csv makes NULL of an empty text
+    " values (nullif(%(key)s, ''), %(outcome)s, %(payload)s, %(http_status)s, %(error)s, %(sanitised)s,"
+    " %(requested_at)s, %(answered_at)s, %(run_id)s)"
 )
 # SQLSTATE classes that speak of the row (data exception, integrity, program limit), not of the server or the rights
 _ROW_ERRORS = ("22", "23", "54")
@@ -125,45 +126,30 @@ def _load_chunk(database: Database, lookups: list[Lookup], run_id: str, secrets:
     try:
         _run_dlt(database.url, tables)
     except PipelineStepFailed as failure:
-        _set_refused_rows_aside(database, tables, secrets, report, failure)
+        try:
+            refused = _set_refused_rows_aside(database, tables, secrets)
+            if not refused:
+                reason = redact(str(failure.exception).strip().split("\n")[-1], secrets)
+                raise database.unavailable(psycopg.OperationalError(reason)) from None
+            report.quarantined += sum(len(rows) for rows in refused.values())
+            tables = {table: [row for row in rows if row not in refused[table]] for table, rows in tables.items()}
+            _load_rest(database, tables)
+        except psycopg.Error as error:
+            raise database.unavailable(error) from None
     report.rows.update((table, row["outcome"]) for table, rows in tables.items() for row in rows)
 
 
 def _set_refused_rows_aside(
-    database: Database,
-    tables: dict[str, list[dict[str, Any]]],
-    secrets: list[str],
-    report: LoadReport,
-    failure: PipelineStepFailed,
-) -> None:
-    """Find what Postgres refuses, quarantine it and load the rest; `tables` is left holding what was loaded.
-
-    Some tables of a failed dlt run may be committed already: those run ids and keys are not loaded twice.
-    """
+    database: Database, tables: dict[str, list[dict[str, Any]]], secrets: list[str]
+) -> dict[str, list[dict[str, Any]]]:
+    """Find the rows that Postgres refuses and quarantine them; returns them by table."""
+    refused: dict[str, list[dict[str, Any]]] = defaultdict(list)
     with database.connect() as connection:
-        refused = 0
         for table, rows in tables.items():
-            _drop_loaded(connection, table, rows)
             for row, reason in _refused(connection, table, rows):
                 _quarantine(connection, table, row, redact(reason, secrets))
-                rows.remove(row)
-                refused += 1
-        if not refused:
-            reason = redact(str(failure.exception).strip().split("\n")[-1], secrets)
-            raise database.unavailable(psycopg.OperationalError(reason)) from None
-    report.quarantined += refused
-    _run_dlt(database.url, tables)
-
-
-def _drop_loaded(connection: Connection, table: str, rows: list[dict[str, Any]]) -> None:
-    """Take those rows out of `rows` that a half-done dlt run has committed."""
-    loaded = connection.execute(
-        f"select key, answered_at from raw.{table} where run_id = %s and key = any(%s)",  # noqa: S608
-        (rows[0]["run_id"], [row["key"] for row in rows]),
-    ).fetchall()
-    if loaded:
-        seen = set(loaded)
-        rows[:] = [row for row in rows if (row["key"], row["answered_at"]) not in seen]
+                refused[table].append(row)
+    return refused
 
 
 def _refused(connection: Connection, table: str, rows: list[dict[str, Any]]) -> list[tuple[dict[str, Any], str]]:
@@ -179,6 +165,22 @@ def _refused(connection: Connection, table: str, rows: list[dict[str, Any]]) -> 
                     raise
                 refused.append((row, f"{error.sqlstate} {error.diag.message_primary}"))
     return refused
+
+
+def _load_rest(database: Database, tables: dict[str, list[dict[str, Any]]]) -> None:
+    """Load what is not there yet: some tables of a failed dlt run are committed already."""
+    rest = {}
+    with database.connect() as connection:
+        for table, rows in tables.items():
+            loaded = connection.execute(
+                f"select key, answered_at from raw.{table} where key = any(%s) and run_id = %s",  # noqa: S608
+                ([row["key"] for row in rows], rows[0]["run_id"] if rows else None),
+            ).fetchall()
+            rest[table] = [row for row in rows if (row["key"], row["answered_at"]) not in set(loaded)]
+    try:
+        _run_dlt(database.url, rest)
+    except PipelineStepFailed as failure:
+        raise psycopg.OperationalError(str(failure.exception)) from None
 
 
 def _quarantine(connection: Connection, table: str, row: dict[str, Any], reason: str) -> None:

@@ -13,6 +13,7 @@ Outcome = Literal["found", "not_found", "invalid", "error", "blocked"]
 
 # jsonb holds neither NUL nor half of a surrogate pair
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+_HANDLE = re.compile(r"(?=.*\w)[\w.-]{1,64}")
 # TikTok's Apple Music entries carry a live JWT of TikTok's own account
 _SECRET_KEYS = frozenset({"token"})
 # names of query parameters that sign a URL or say when it expires (x-signature, x-expires, signaturev3, policy, tk ...)
@@ -34,19 +35,35 @@ class Lookup:
 
     def as_row(self, run_id: str, secrets: Iterable[str] = ()) -> dict[str, Any]:
         """The row as it is stored: cleaned, payload as JSON text, sanitised true when cleaning changed something."""
-        payload = clean(self.payload, secrets)
-        key, error = clean(self.key, secrets), clean(self.error, secrets)
+        key, error, outcome = clean(self.key, secrets), clean(self.error, secrets), self.outcome
+        try:
+            payload = clean(self.payload, secrets)
+            text = None if payload is None else json.dumps(payload, ensure_ascii=False, allow_nan=False)
+            sanitised = (key, payload, error) != (self.key, self.payload, self.error)
+        except RecursionError:
+            text, outcome, error, sanitised = None, "error", "The payload is nested too deep to be kept.", True
         return {
             "key": key,
-            "outcome": self.outcome,
-            "payload": None if payload is None else json.dumps(payload, ensure_ascii=False, allow_nan=False),
+            "outcome": outcome,
+            "payload": text,
             "http_status": self.http_status,
             "error": error,
-            "sanitised": (key, payload, error) != (self.key, self.payload, self.error),
+            "sanitised": sanitised,
             "requested_at": self.requested_at,
             "answered_at": self.answered_at,
             "run_id": run_id,
         }
+
+
+def normalise_handle(text: str) -> str:
+    """`@Handle`, a profile's address or a bare handle -> the handle in lower case; ValueError says what is wrong."""
+    handle = text.strip()
+    if "/" in handle:
+        handle = next((part for part in urlsplit(handle).path.split("/") if part.startswith("@")), handle)
+    handle = handle.removeprefix("@").lower()
+    if not _HANDLE.fullmatch(handle):
+        raise ValueError(f"{text!r} is no TikTok handle: letters, digits, '.', '_' and '-' only, e.g. gioscottii.")
+    return handle
 
 
 def clean(value: Any, secrets: Iterable[str] = ()) -> Any:
@@ -70,7 +87,8 @@ def redact(text: str, secrets: Iterable[str]) -> str:
     """`text` with every known secret, and any password within a URL, replaced by `***`."""
     for secret in secrets:
         text = text.replace(secret, "***")
-    return re.sub(r"(://[^:/@\s]*:)[^@/\s]+@", r"\1***@", text)
+    # up to the last @: a password may hold one, though it should be percent-encoded
+    return re.sub(r"(\w+sqls?://[^:/@\s]*:|\w+://[^:/@\s]+:(?!\d+/))\S+@", r"\1***@", text)
 
 
 def _clean_text(text: str, secrets: Iterable[str]) -> str:

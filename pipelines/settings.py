@@ -11,6 +11,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from pipelines import CascadeError
 
+_NEON = "NEON_DATABASE_URL"
 ROOT = Path(__file__).resolve().parents[1]
 
 
@@ -25,7 +26,7 @@ class Settings(BaseSettings):
         env_file=os.environ.get("CASCADE_ENV_FILE", ROOT / ".env"), env_ignore_empty=True, extra="ignore"
     )
 
-    database_url: SecretStr | None = Field(None, validation_alias=AliasChoices("DATABASE_URL", "NEON_DATABASE_URL"))
+    database_url: SecretStr | None = Field(None, validation_alias=AliasChoices("DATABASE_URL", _NEON))
     spotify_client_id: SecretStr | None = None
     spotify_client_secret: SecretStr | None = None
     tiktok_cookie: SecretStr | None = None
@@ -47,8 +48,12 @@ class Settings(BaseSettings):
     @field_validator("database_url")
     @classmethod
     def _is_postgres(cls, value: SecretStr | None) -> SecretStr | None:
-        if value and not re.match(r"postgres(ql)?://", value.get_secret_value()):
+        url = value.get_secret_value() if value else "postgresql://"
+        if not re.match(r"postgres(ql)?://", url):
             raise ValueError("should look like postgresql://user:password@host:5432/database")
+        before_query = url.split("?")[0]
+        if before_query.count("@") > 1 or "@" in urlsplit(before_query).path:
+            raise ValueError("@ and / in a password are written %40 and %2F")
         return value
 
     @cached_property
@@ -79,5 +84,11 @@ def load_settings() -> Settings:
     try:
         return Settings()  # type: ignore[call-arg]
     except ValidationError as error:
-        wrong = [f"{str(e['loc'][0]).upper()}: {e['msg'].removeprefix('Value error, ')}" for e in error.errors()]
+        wrong = [f"{_variable(e['loc'][0])}: {e['msg'].removeprefix('Value error, ')}" for e in error.errors()]
         raise SettingsError("; ".join(wrong) + ". Mend it in the environment or in .env.") from None
+
+
+def _variable(location: object) -> str:
+    """The environment variable behind a field; of the two names of the database's address, the one that is set."""
+    name = str(location).upper()
+    return _NEON if name == "DATABASE_URL" and not os.environ.get(name) and _NEON in os.environ else name

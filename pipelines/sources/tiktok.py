@@ -34,7 +34,6 @@ _PAGES_BETWEEN_CHECKPOINTS = 20
 _SCRIPT = re.compile(
     r'<script[^>]+id="(?:__UNIVERSAL_DATA_FOR_REHYDRATION__|__FRONTITY_CONNECT_STATE__)"[^>]*>(.*?)</script>', re.DOTALL
 )
-_HANDLE = re.compile(r"[\w.-]{1,64}")
 
 # statusCode of the profile page -> what it says; every other code but 0 is an error
 _PROFILE_CODES = {
@@ -43,17 +42,6 @@ _PROFILE_CODES = {
     10222: "private (10222)",
     209002: "shown to logged-in visitors only (209002)",
 }
-
-
-def normalise_handle(text: str) -> str:
-    """`@Handle`, a profile's address or a bare handle -> the handle in lower case; ValueError says what is wrong."""
-    handle = text.strip()
-    if "/" in handle:
-        handle = next((part for part in urlsplit(handle).path.split("/") if part.startswith("@")), handle)
-    handle = handle.removeprefix("@").lower()
-    if not _HANDLE.fullmatch(handle):
-        raise ValueError(f"{text!r} is no TikTok handle: letters, digits, '.', '_' and '-' only, e.g. gioscottii.")
-    return handle
 
 
 @dlt.source(name="tiktok")
@@ -410,7 +398,8 @@ def _documents(file: Path) -> list[Any]:
     try:
         return [json.loads(text)]
     except json.JSONDecodeError as error:
-        lines = [line for line in text.splitlines() if line.strip()]
+        # not splitlines(): a description may hold U+2028 and its like
+        lines = [line for line in text.split("\n") if line.strip()]
         if len(lines) < 2:
             raise ValueError(f"not JSON (line {error.lineno}: {error.msg})") from None
     documents = []
@@ -423,9 +412,7 @@ def _documents(file: Path) -> list[Any]:
 
 
 def _document_lookups(document: Any, file: Path) -> Iterator[Lookup]:
-    # when TikTok made the answer, if it says so: an old export must not overwrite what was scraped since
-    now_ms = _integer(_path(document, "extra", "now"))
-    seen_at = datetime.fromtimestamp(now_ms / 1000 if now_ms else file.stat().st_mtime, UTC)
+    seen_at = _seen_at(document, file)
     scope = document.get("__DEFAULT_SCOPE__", document) if isinstance(document, dict) else document
     profile = _path(scope, "webapp.user-detail") or (scope if isinstance(_path(scope, "userInfo"), dict) else None)
     handle = _path(profile, "userInfo", "user", "uniqueId")
@@ -433,6 +420,16 @@ def _document_lookups(document: Any, file: Path) -> Iterator[Lookup]:
         yield Lookup(PROFILES, handle.lower(), "found", profile, answered_at=seen_at)
     for item in _items(scope):
         yield Lookup(VIDEOS, str(item["id"]), "found", item, answered_at=seen_at)
+
+
+def _seen_at(document: Any, file: Path) -> datetime:
+    """When TikTok made the answer, if it says so, else the file's time.
+
+    An old export must not overwrite what was scraped since.
+    """
+    said = _integer(_path(document, "extra", "now")) / 1000
+    seconds = said if _OLDEST_MS / 1000 < said < datetime.now(UTC).timestamp() else file.stat().st_mtime
+    return datetime.fromtimestamp(seconds, UTC)
 
 
 def _items(document: Any) -> Iterator[dict[str, Any]]:
