@@ -115,10 +115,13 @@ class _AskedStage:
         if deadline is not None and time.monotonic() > deadline:
             self.end("limit", "the minutes are spent")
             return False
+        if self.left == 0:
+            self.end("limit")
+            return False
         batch = self.stage.batch if self.left is None else min(self.stage.batch, self.left)
         keys = due_keys(self.database, self.stage, batch)
         if not keys:
-            self.end("limit" if self.left == 0 else "done")
+            # another stage's answers may make some
             return False
         if self.left is not None:
             self.left -= len(keys)

@@ -43,6 +43,16 @@ STAGES = (
         after_scrape=50,
         credentials=("spotify_client_id", "spotify_client_secret"),
     ),
+    Stage(
+        name="spotify-artists",
+        label="Spotify Artists",
+        service=SPOTIFY,
+        raw_table="spotify_artists",
+        queue="queue_spotify_artists",
+        batch=500,
+        after_scrape=20,
+        credentials=("spotify_client_id", "spotify_client_secret"),
+    ),
 )
 
 RAW_TABLES = ("tiktok_profiles", "tiktok_listings", "tiktok_videos", *(stage.raw_table for stage in STAGES))

@@ -1,4 +1,4 @@
-"""Spotify's side of the sandbox: access tokens and tracks."""
+"""Spotify's side of the sandbox: access tokens, tracks and artists."""
 
 import base64
 import re
@@ -32,7 +32,7 @@ async def _token(request: HttpRequest) -> Response:
     return JSONResponse({"access_token": world.issue_token(), "token_type": "Bearer", "expires_in": 3600})
 
 
-async def _tracks(request: HttpRequest) -> Response:
+async def _several(request: HttpRequest) -> Response:
     world: World = request.app.state.world
     if refusal := _refusal(request, world):
         return refusal
@@ -43,21 +43,21 @@ async def _tracks(request: HttpRequest) -> Response:
         return _error(400, "too many ids")
     if not all(_ID.fullmatch(i) for i in ids):
         return _error(400, "invalid id")
-    entries = [_track_object(world.tracks[i]) if i in world.tracks else None for i in ids]
+    collection = request.path_params["collection"]
+    entries = [_object(world, collection, i) for i in ids]
     fault: Fault | None = request.scope.get("fault")
-    return JSONResponse({"tracks": fault.rearrange(entries) if fault else entries})
+    return JSONResponse({collection: fault.rearrange(entries) if fault else entries})
 
 
-async def _track(request: HttpRequest) -> Response:
+async def _single(request: HttpRequest) -> Response:
     world: World = request.app.state.world
     if refusal := _refusal(request, world):
         return refusal
-    track_id = request.path_params["track_id"]
-    if not _ID.fullmatch(track_id):
+    spotify_id = request.path_params["spotify_id"]
+    if not _ID.fullmatch(spotify_id):
         return _error(400, "invalid id")
-    if track_id not in world.tracks:
-        return _error(404, "Resource not found")
-    return JSONResponse(_track_object(world.tracks[track_id]))
+    found = _object(world, request.path_params["collection"], spotify_id)
+    return JSONResponse(found) if found else _error(404, "Resource not found")
 
 
 def _refusal(request: HttpRequest, world: World) -> Response | None:
@@ -74,6 +74,28 @@ def _refusal(request: HttpRequest, world: World) -> Response | None:
 
 def _error(status: int, message: str) -> Response:
     return JSONResponse({"error": {"status": status, "message": message}}, status)
+
+
+def _object(world: World, collection: str, spotify_id: str) -> dict[str, Any] | None:
+    if collection == "tracks" and spotify_id in world.tracks:
+        return _track_object(world.tracks[spotify_id])
+    if collection == "artists" and spotify_id in world.artists:
+        return _artist_object(world, spotify_id)
+    return None
+
+
+def _artist_object(world: World, artist_id: str) -> dict[str, Any]:
+    artist = world.artists[artist_id]
+    picture = f"https://i.scdn.co/image/ab676161{base62(artist.name)}"
+    always = {
+        "images": [{"height": size, "url": f"{picture}{size}", "width": size} for size in (640, 320, 160)],
+        **_named("artist", artist_id, artist.name),
+    }
+    if not world.spotify_may_batch:
+        # an app in development mode is shown no more than this
+        return always
+    followers = {"href": None, "total": artist.followers}
+    return {**always, "followers": followers, "genres": list(artist.genres), "popularity": artist.popularity}
 
 
 def _track_object(track: Track) -> dict[str, Any]:
@@ -117,4 +139,7 @@ def _named(kind: str, spotify_id: str, name: str) -> dict[str, Any]:
 
 
 ACCOUNTS_ROUTES = [Route("/api/token", _token, methods=["POST"])]
-API_ROUTES = [Route("/v1/tracks", _tracks), Route("/v1/tracks/{track_id}", _track)]
+API_ROUTES = [
+    Route("/v1/{collection}", _several),
+    Route("/v1/{collection}/{spotify_id}", _single),
+]

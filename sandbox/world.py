@@ -110,12 +110,24 @@ class Creator:
 
 
 @dataclass
+class Artist:
+    """An artist on Spotify; `followers` is a number of people, `popularity` is 0 to 100."""
+
+    id: str
+    name: str
+    genres: tuple[str, ...]
+    popularity: int
+    followers: int
+
+
+@dataclass
 class World:
     """Everything the sandbox knows, to be changed between two visits.
 
     Attributes:
         creators: by handle as TikTok spells it.
         tracks: by Spotify id.
+        artists: by Spotify id; one that is credited on a track is not among them.
         spotify_may_batch: False refuses `?ids=`, as for an app in development mode.
         spotify_has_premium: False refuses every request, as for an app whose owner has no Premium.
         latency_seconds: how long every answer waits.
@@ -123,6 +135,7 @@ class World:
 
     creators: dict[str, Creator]
     tracks: dict[str, Track]
+    artists: dict[str, Artist]
     spotify_may_batch: bool = True
     spotify_has_premium: bool = True
     latency_seconds: float = 0.0
@@ -253,6 +266,26 @@ _ARTISTS = {
     "YOASOBI": "64tJ2EAv1R6UaZqc4iOCyj",
     "Кино": "4mJ2HnQVfDCqS9DnNkVQuV",
 }
+
+
+# withdrawn from Spotify, as the credit of a track may outlive its artist's page
+_WITHDRAWN = "Bradley Cooper"
+_GENRES = {
+    "Måneskin": ("italian rock",),
+    "Nirvana": ("grunge", "rock"),
+    "Queen": ("classic rock", "glam rock"),
+    "The Weeknd": ("r&b",),
+    "YOASOBI": ("j-pop", "anime"),
+    "Кино": ("post-punk",),
+}
+
+
+def _artists() -> list[Artist]:
+    return [
+        Artist(artist_id, name, _GENRES.get(name, ()), 40 + int(_digits(name, 3)) % 60, int(_digits(artist_id, 7)))
+        for name, artist_id in _ARTISTS.items()
+        if name != _WITHDRAWN
+    ]
 
 
 def _track(
@@ -687,4 +720,8 @@ def make_world() -> World:
         Creator("same.page", "same page", 4_088, _daily("same.page", 20, "#charts"), listing="same_page"),
         Creator("halfway", "halfway", 12_960, _daily("halfway", 30, "#charts"), listing="refused_after_first"),
     ]
-    return World({c.handle: c for c in creators}, {t.id: t for t in deepcopy(list(_TRACKS.values()))})
+    return World(
+        {c.handle: c for c in creators},
+        {t.id: t for t in deepcopy(list(_TRACKS.values()))},
+        {a.id: a for a in _artists()},
+    )

@@ -71,3 +71,59 @@
         count(*) filter (where states.state = '{{ state }}') as {{ state }}{{ ',' if not loop.last }}
     {%- endfor -%}
 {%- endmacro %}
+
+{#-
+    Ends a model of kept keys. Needs the CTEs `lookups` (key, outcome, answered_at) and `counted` (key, video_count,
+    creator_count, total_views: the keys to write).
+-#}
+{% macro keep_keys(refresh_days) %}
+judged as (
+
+    {{ judge_keys('lookups', 'counted', refresh_days) }}
+
+)
+
+select
+    counted.key,
+    counted.video_count,
+    counted.creator_count,
+    counted.total_views,
+    {{ 'coalesce(present.known_since, now())' if is_incremental() else 'now()' }} as known_since,
+    coalesce(judged.is_enriched, false) as is_enriched,
+    coalesce(judged.is_invalid, false) as is_invalid,
+    judged.last_outcome,
+    judged.last_answered_at,
+    judged.ask_again_at,
+    pg_current_xact_id() as ingest_xid
+from counted
+left join judged on counted.key = judged.key
+{% if is_incremental() %}
+left join {{ this }} as present on counted.key = present.key
+{% endif %}
+{% endmacro %}
+
+{#- A queue, from the states of a stage and its lookups (relations). -#}
+{% macro due_keys(states, lookups, lookup_key) %}
+select
+    states.key,
+    states.total_views as priority,
+    case
+        when states.is_enriched then 'refresh'
+        when states.last_outcome is null then 'new'
+        else 'retry'
+    end as reason,
+    coalesce(states.ask_again_at, states.known_since) as due_since,
+    states.video_count,
+    states.creator_count
+from {{ states }} as states
+where
+    (states.state = 'due' or (states.is_enriched and states.ask_again_at <= now()))
+    -- an answer that no model has read yet is an answer: never ask twice for want of a transform
+    and not exists (
+        select 1
+        from {{ lookups }} as lookups
+        where
+            lookups.{{ lookup_key }} = states.key
+            and lookups.fetched_at > coalesce(states.last_answered_at, '-infinity')
+    )
+{% endmacro %}

@@ -1,4 +1,9 @@
-select key
-from {{ ref('queue_spotify_tracks') }}
+{% for stage in stages() %}
+select
+    '{{ stage.name }}' as stage,
+    key
+from {{ ref(stage.queue) }}
 group by key
 having count(*) > 1
+{{ 'union all' if not loop.last }}
+{% endfor %}

@@ -18,5 +18,8 @@ def open_sources(service: Service, client: Client, settings: Settings) -> dict[s
     """Stage name -> what makes a source of keys, for every stage of `service`; a run's sources share one access."""
     if service.name == "spotify":
         app = SpotifyApp(client, settings)
-        return {"spotify-tracks": lambda keys: spotify(app, keys)}
+        return {
+            "spotify-tracks": lambda keys: spotify(app, "tracks", keys),
+            "spotify-artists": lambda keys: spotify(app, "artists", keys),
+        }
     raise KeyError(service.name)

@@ -1,4 +1,4 @@
-"""Spotify Web API: tracks by id, 50 a request where the app may batch, one a request where it may not.
+"""Spotify Web API: tracks and artists by id, 50 a request where the app may batch, one a request where it may not.
 
 Since March 2026 an app in development mode is refused the batch endpoints (403 "Forbidden") but may ask for single ids;
 an app whose owner has no Premium is refused everything (403 in plain text).
@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from threading import Lock
-from typing import Any
+from typing import Any, Literal
 
 import dlt
 from dlt.sources import DltResource
@@ -17,8 +17,6 @@ from dlt.sources import DltResource
 from pipelines.http import Answer, Client, StageEndedError
 from pipelines.lookup import Lookup, Outcome
 from pipelines.settings import Settings
-
-TRACKS = "spotify_tracks"
 
 _BATCH = 50
 # so many single requests under way hide the latency of one at Spotify's pace
@@ -87,9 +85,10 @@ class SpotifyApp:
 
 
 @dlt.source(name="spotify")
-def spotify(app: SpotifyApp, track_ids: Iterable[str]) -> DltResource:
-    """One lookup in `spotify_tracks` for every id asked; the payload is Spotify's track object."""
-    return dlt.resource(_lookups(app, list(track_ids), TRACKS, "tracks"), name=TRACKS)
+def spotify(app: SpotifyApp, collection: Literal["tracks", "artists"], ids: Iterable[str]) -> DltResource:
+    """One lookup in `spotify_tracks` or `spotify_artists` for every id asked; the payload is Spotify's object."""
+    table = f"spotify_{collection}"
+    return dlt.resource(_lookups(app, list(ids), table, collection), name=table)
 
 
 def _lookups(app: SpotifyApp, ids: list[str], table: str, collection: str) -> Iterator[Lookup]:

@@ -30,11 +30,11 @@ def run(settings: Settings, database: Database, transform: Transform):
     return run
 
 
-def states(database: Database, handle: str = "*") -> dict[str, int]:
+def states(database: Database, stage: str = "Spotify Tracks", handle: str = "*") -> dict[str, int]:
     return database.rows(
         "select total, enriched, due, waiting, unmatched, invalid from marts.cascade_status"
-        " where tiktok_handle = %(handle)s",
-        {"handle": handle},
+        " where tiktok_handle = %(handle)s and stage = %(stage)s",
+        {"handle": handle, "stage": stage},
     )[0]
 
 
@@ -48,7 +48,7 @@ def test_every_key_gets_its_answer_in_one_request_of_fifty(scraped, run, databas
 
     assert (result.ended, result.asked, result.found, result.not_found, result.invalid) == ("done", 44, 41, 2, 1)
     assert states(database) == DONE
-    assert len(sandbox.requests("spotify")) == 1
+    assert len(sandbox.requests("spotify", "/v1/tracks")) == 1
     dead = database.rows("select key from queues.spotify_track_states where state = 'unmatched' order by key")
     assert [row["key"] for row in dead] == sorted(DEAD_SPOTIFY_IDS)
     assert MALFORMED_SPOTIFY_ID not in str([request.query for request in sandbox.requests("spotify")])
@@ -61,6 +61,39 @@ def test_a_second_run_over_an_unchanged_world_asks_spotify_nothing(scraped, run,
     assert run().asked == 0
     assert len(sandbox.requests("spotify")) + len(sandbox.requests("spotify-accounts")) == before
     assert states(database) == DONE
+
+
+def test_the_artists_of_new_tracks_are_asked_in_the_same_run(scraped, run, settings, database, transform, sandbox):
+    tracks, artists = enrich(settings, database, transform)
+
+    credited = {
+        artist
+        for track in database.rows("select artist_ids from catalog.spotify_tracks")
+        for artist in track["artist_ids"]
+    }
+    assert (tracks.asked, artists.asked) == (44, len(credited))
+    assert states(database, "Spotify Artists") == {
+        "total": len(credited), "enriched": len(credited) - 1, "due": 0, "waiting": 0, "unmatched": 1, "invalid": 0,
+    }  # fmt: skip
+    assert database.rows("select key from queues.spotify_artist_states where state = 'unmatched'") == [
+        {"key": "4VIvfOurcf0vuLRxLkGnIG"}
+    ]
+    rows = {row["name"]: row for row in database.rows("select * from catalog.spotify_artists")}
+    assert rows["Nirvana"]["genres"] == ["grunge", "rock"]
+    assert rows["Nirvana"]["followers"] == sandbox.world.artists[rows["Nirvana"]["spotify_artist_id"]].followers
+    by_creator = database.rows(
+        "select * from marts.cascade_status where tiktok_handle = 'idazeile' and stage_number = 2"
+    )
+    assert 0 < by_creator[0]["total"] < len(credited)
+
+
+def test_what_an_app_in_development_mode_is_not_shown_is_null(scraped, settings, database, transform, sandbox):
+    sandbox.world.spotify_may_batch = False
+
+    enrich(settings, database, transform)
+
+    shown = database.rows("select distinct genres, popularity, followers from catalog.spotify_artists")
+    assert shown == [{"genres": [], "popularity": None, "followers": None}]
 
 
 def test_typed_tracks_hold_what_spotify_said(scraped, run, database):

@@ -38,7 +38,7 @@ def ask(app) -> Callable[[list[str]], list[Lookup]]:
 def unwrapped(app: SpotifyApp, keys: list[str]) -> Iterator[Lookup]:
     """What the source gives, and raises, without dlt's wrapping."""
     try:
-        yield from spotify(app, keys)
+        yield from spotify(app, "tracks", keys)
     except ResourceExtractionError as error:
         raise error.__cause__ or error from None
 

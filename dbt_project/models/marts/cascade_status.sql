@@ -1,54 +1,43 @@
-with creators as (
+with creators as not materialized (
 
     select * from {{ ref('tiktok_creators') }}
 
 ),
-
-creator_tracks as (
-
-    select * from {{ ref('creator_tracks') }}
-    where video_count > 0
-
-),
-
-states as (
-
-    select * from {{ ref('spotify_track_states') }}
-
-),
-
-by_creator as (
+{% for stage in stages() %}
+{{ stage.states }}_by_creator as (
 
     select
         creators.tiktok_handle,
+        '{{ stage.label }}' as stage,
+        {{ loop.index }} as stage_number,
         {{ count_states() }}
     from creators
-    left join creator_tracks on creators.tiktok_handle = creator_tracks.tiktok_handle
-    left join states on creator_tracks.spotify_track_id = states.key
+    left join {{ ref(stage.creators) }} as leads on creators.tiktok_handle = leads.tiktok_handle
+    -- a link that a newer scrape took away has no state
+    left join {{ ref(stage.states) }} as states on leads.{{ stage.key }} = states.key
     group by creators.tiktok_handle
 
 ),
 
-all_creators as (
+{{ stage.states }}_of_all as (
 
     select
         '*' as tiktok_handle,
+        '{{ stage.label }}' as stage,
+        {{ loop.index }} as stage_number,
         {{ count_states() }}
-    from states
+    from {{ ref(stage.states) }} as states
 
 ),
+{% endfor %}
+counted as (
 
-stages as (
-
-    select
-        'Spotify Tracks' as stage,
-        1 as stage_number,
-        counted.*
-    from (
-        select * from by_creator
-        union all
-        select * from all_creators
-    ) as counted
+    {% for stage in stages() %}
+    select * from {{ stage.states }}_by_creator
+    union all
+    select * from {{ stage.states }}_of_all
+    {{ 'union all' if not loop.last }}
+    {% endfor %}
 
 )
 
@@ -63,4 +52,4 @@ select
     unmatched,
     invalid,
     coalesce(round(100.0 * enriched / nullif(total, 0), 1), 0) as pct
-from stages
+from counted

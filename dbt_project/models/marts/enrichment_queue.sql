@@ -1,30 +1,36 @@
 with queue as (
 
+    {% for stage in stages() %}
     select
-        'Spotify Tracks' as stage,
-        'spotify-tracks' as stage_name,
-        1 as stage_number,
+        '{{ stage.label }}' as stage,
+        '{{ stage.name }}' as stage_name,
+        {{ loop.index }} as stage_number,
         count(*) as pending,
         min(due_since) as oldest_due_since
-    from {{ ref('queue_spotify_tracks') }}
+    from {{ ref(stage.queue) }}
+    {{ 'union all' if not loop.last }}
+    {% endfor %}
 
 ),
 
 sample as (
 
+    {% for stage in stages() %}
     select
-        'Spotify Tracks' as stage,
+        '{{ stage.name }}' as stage_name,
         jsonb_agg(jsonb_build_object(
-            'spotify_track_id', key,
+            '{{ stage.key }}', key,
             'video_count', video_count,
             'total_views', priority,
             'reason', reason
         ) order by priority desc, key asc) as keys
     from (
-        select * from {{ ref('queue_spotify_tracks') }}
+        select * from {{ ref(stage.queue) }}
         order by priority desc, key asc
         limit 3
     ) as first_three
+    {{ 'union all' if not loop.last }}
+    {% endfor %}
 
 ),
 
@@ -52,5 +58,5 @@ select
     last_runs.reason as last_run_reason,
     last_runs.resume_at
 from queue
-left join sample on queue.stage = sample.stage
+left join sample on queue.stage_name = sample.stage_name
 left join last_runs on queue.stage_name = last_runs.stage_name

@@ -46,26 +46,4 @@ counted as (
 
 ),
 
-judged as (
-
-    {{ judge_keys('lookups', 'counted', refresh_days=90) }}
-
-)
-
-select
-    counted.key,
-    counted.video_count,
-    counted.creator_count,
-    counted.total_views,
-    {{ 'coalesce(present.known_since, now())' if is_incremental() else 'now()' }} as known_since,
-    coalesce(judged.is_enriched, false) as is_enriched,
-    coalesce(judged.is_invalid, false) as is_invalid,
-    judged.last_outcome,
-    judged.last_answered_at,
-    judged.ask_again_at,
-    pg_current_xact_id() as ingest_xid
-from counted
-left join judged on counted.key = judged.key
-{% if is_incremental() %}
-    left join {{ this }} as present on counted.key = present.key
-{% endif %}
+{{ keep_keys(refresh_days=90) }}
