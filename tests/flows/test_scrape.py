@@ -215,6 +215,17 @@ def test_pages_without_their_listing_row_are_read_again(scrape, database):
     assert count(database, "catalog.tiktok_scraped_videos") == 24
 
 
+def test_pages_behind_the_last_listing_row_count_as_unread(scrape, database):
+    """The same, with a listing row from before the kill: what was seen after it is not known."""
+    scrape("idazeile", limit=15)
+    first_page = database.rows("select min(answered_at) as at from raw.tiktok_videos")[0]["at"]
+    with database.connect() as connection:
+        connection.execute("update raw.tiktok_listings set answered_at = %s", (first_page,))
+    on_it = count(database, f"raw.tiktok_videos where answered_at = '{first_page}'")
+
+    assert scrape("idazeile").new_videos == 24 - on_it
+
+
 def test_broken_text_and_secrets_are_cleaned_and_the_row_says_so(scrape, database):
     scrape("idazeile")
 
