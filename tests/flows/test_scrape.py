@@ -220,7 +220,17 @@ def test_pages_behind_the_last_listing_row_count_as_unread(scrape, database):
     scrape("idazeile", limit=15)
     first_page = database.rows("select min(answered_at) as at from raw.tiktok_videos")[0]["at"]
     with database.connect() as connection:
-        connection.execute("update raw.tiktok_listings set answered_at = %s", (first_page,))
+        connection.execute(
+            """
+            update raw.tiktok_listings
+            set answered_at = first_page.answered_at,
+                payload = payload || jsonb_build_object('resume_cursor', first_page.oldest * 1000)
+            from (
+                select answered_at, min((payload ->> 'createTime')::bigint) as oldest
+                from raw.tiktok_videos group by 1 order by 1 limit 1
+            ) as first_page
+            """
+        )
     on_it = count(database, f"raw.tiktok_videos where answered_at = '{first_page}'")
 
     assert scrape("idazeile").new_videos == 24 - on_it
