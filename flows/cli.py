@@ -67,9 +67,9 @@ def main() -> None:
         fail(str(error), Exit.WRONG_USE)
     except CascadeError as error:
         fail(str(error), Exit.FAILED)
-    except psycopg.OperationalError as error:
-        reason = redact(str(error).strip().split("\n")[-1], load_settings().secrets)
-        fail(f"Postgres went away: {reason}. What was loaded is kept; run it again.", Exit.FAILED)
+    except psycopg.Error as error:
+        reason = redact(str(error).strip().split("\n")[0], load_settings().secrets)
+        fail(f"Postgres does not do what is asked of it: {reason}. What was loaded is kept.", Exit.FAILED)
 
 
 def fail(message: str, code: Exit) -> NoReturn:
@@ -113,7 +113,7 @@ def scrape(
             )
     _show_found(settings, result, result.message, handle, as_json)
     code = _SCRAPE_EXITS[result.state]
-    raise typer.Exit(code if code is not Exit.DONE else _stages_exit(result.stages, behind_scrape=True))
+    raise typer.Exit(code if code is not Exit.DONE else _found_exit(result))
 
 
 _SCRAPE_EXITS = {
@@ -139,7 +139,7 @@ def _import_files(paths: list[Path], enrich_after: bool, as_json: bool) -> None:
     _show_found(settings, result, message, None, as_json)
     if result.problems:
         raise typer.Exit(Exit.PARTLY_DONE if result.videos or result.profiles else Exit.WRONG_USE)
-    raise typer.Exit(_stages_exit(result.stages, behind_scrape=True))
+    raise typer.Exit(_found_exit(result))
 
 
 def _show_found(
@@ -355,13 +355,20 @@ def demo() -> None:
     from flows.transform import warehouse
     from sandbox.server import Sandbox
 
-    # never into a database that somebody cares for: the demo's is the embedded one
+    # never into a database that somebody cares for: neither the one that is configured ...
     for name in ("DATABASE_URL", "NEON_DATABASE_URL"):
         os.environ.pop(name, None)
     with Sandbox() as world:
         os.environ.update(world.environment)
         settings = Settings(_env_file=None, sandbox_speed=10)  # type: ignore[call-arg]
         with warehouse(settings) as (started, transform):
+            # ... nor the embedded one, once something real was loaded into it
+            if not started.mark_as_sandbox():
+                fail(
+                    "The embedded Postgres holds data of your own, and the demo would mix with them. Run it apart: "
+                    "CASCADE_DATA_DIR=/tmp/cascade-demo make demo",
+                    Exit.WRONG_USE,
+                )
             for handle in ("gioscottii", "idazeile"):
                 with _progress(f"Scraping @{handle}", None) as advance:
                     result = scrape_creator(settings, started, transform, handle, on_video=lambda: advance(1))
@@ -454,7 +461,12 @@ def _stages_exit(runs: "list[StageRun]", behind_scrape: bool = False) -> Exit:
         return Exit.BLOCKED
     stopped = {"retry_later", "failed"} | (set() if behind_scrape else {"needs_credentials"})
     refused = any(run.ended == "needs_credentials" and run.requests for run in runs)
-    return Exit.PARTLY_DONE if ended & stopped or refused else Exit.DONE
+    return Exit.PARTLY_DONE if ended & stopped or refused or any(run.errors for run in runs) else Exit.DONE
+
+
+def _found_exit(result: "ScrapeResult | ImportResult") -> Exit:
+    """A scrape or import of which something was set aside, or whose enrichment was stopped, is partly done."""
+    return Exit.PARTLY_DONE if result.quarantined else _stages_exit(result.stages, behind_scrape=True)
 
 
 def _print_stages(runs: "list[StageRun]") -> None:

@@ -1,8 +1,8 @@
 """dbt as a child process that stays warm: the manifest is parsed once, then each request costs tenths of a second.
 
 Reads one JSON request a line from stdin (`{"args": ["run", "--select", "..."]}`) and answers one JSON line on the
-stream that was its stdout: `{"failures": ["model: message", ...]}`. Ends when stdin does, so it never outlives its
-parent. In threads of the parent dbt breaks, and goes on writing after a timeout; a process can be killed whole.
+stream that was its stdout: `{"failures": ["model: message", ...]}`. Ends when stdin does, after the request that it
+is at. In threads of the parent dbt breaks, and goes on writing after a timeout; a process can be killed whole.
 """
 
 import json

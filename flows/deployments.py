@@ -17,6 +17,7 @@ from prefect.states import Completed, Failed
 from flows.enrich import enrich_due
 from flows.scrape import ScrapeResult
 from flows.scrape import scrape as scrape_and_enrich
+from pipelines.database import AlreadyRunningError
 from pipelines.load import StageRun
 from pipelines.lookup import normalise_handle
 from pipelines.settings import load_settings
@@ -33,7 +34,12 @@ def scrape(handle: str, limit: int | None = None, full: bool = False, enrich: bo
         full: Read to the oldest video, though nothing is new.
         enrich: Enrich behind the scrape, within small limits.
     """
-    result = scrape_and_enrich(load_settings(), normalise_handle(handle), limit=limit, full=full, enrich_after=enrich)
+    try:
+        result = scrape_and_enrich(
+            load_settings(), normalise_handle(handle), limit=limit, full=full, enrich_after=enrich
+        )
+    except AlreadyRunningError as error:
+        return Completed(name="Already running", message=str(error), data=error)
     if result.state in ("done", "private", "not_found"):
         return Completed(message=result.message, data=result)
     if result.state == "partial":

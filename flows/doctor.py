@@ -22,7 +22,7 @@ class Check:
 
 
 def examine(settings: Settings) -> list[Check]:
-    """Every check, the database's first; each service is asked once at most."""
+    """Every check, the database's first; each service is asked for one thing."""
     try:
         database = Database(settings)
     except CascadeError as error:
@@ -59,12 +59,15 @@ def _database(settings: Settings, database: Database) -> Iterator[Check]:
 
 def _services(settings: Settings, database: Database) -> Iterator[Check]:
     with Client(settings, database, TIKTOK) as client:
-        answer = client.ask("/robots.txt")
         cookie = "with a cookie" if settings.tiktok_cookie else "without a cookie"
-        if answer.status is None:
-            yield Check("TikTok", "failed", f"does not answer: {answer.error}")
-        else:
-            yield Check("TikTok", "ok", f"answers (HTTP {answer.status}), asked {cookie}")
+        try:
+            answer = client.ask("/robots.txt", attempts=1)
+            if answer.status is None:
+                yield Check("TikTok", "failed", f"does not answer: {answer.error}")
+            else:
+                yield Check("TikTok", "ok", f"answers (HTTP {answer.status}), asked {cookie}")
+        except StageEndedError as error:
+            yield Check("TikTok", "failed", str(error))
     missing = [n.upper() for n in ("spotify_client_id", "spotify_client_secret") if getattr(settings, n) is None]
     if missing:
         yield Check("Spotify", "missing", f"{' and '.join(missing)} not set: its stages are skipped.")

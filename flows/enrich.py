@@ -11,8 +11,8 @@ from dlt.extract import DltSource
 from flows.transform import Transform, warehouse
 from pipelines.database import AlreadyRunningError, Database
 from pipelines.http import Client, StageEndedError
-from pipelines.load import StageRun, load, record_stage_run
-from pipelines.queue import due_keys, resume_at
+from pipelines.load import LoadReport, StageRun, load, record_stage_run
+from pipelines.queue import due_keys, paused_until
 from pipelines.settings import Settings
 from pipelines.sources import open_sources
 from pipelines.stages import STAGES, Service, Stage
@@ -44,6 +44,8 @@ def enrich(
                 _open_lane(lanes, settings, database, service, [a for a in asked if a.stage.service == service])
             while sum(stage.ask_chunk(deadline, on_asked) for stage in asked):
                 transform.round()
+            for stage in asked:
+                stage.run.finish()
         finally:
             for stage in asked:
                 stage.record()
@@ -72,7 +74,7 @@ def _open_lane(
     """Take the service's lock and open its client for all its stages, or note in each why it can't run."""
     for stage in asked:
         stage.check_readiness(settings)
-    ready = [stage for stage in asked if stage.run.ended == "done"]
+    ready = [stage for stage in asked if stage.may_ask]
     if not ready:
         return
     try:
@@ -101,7 +103,7 @@ class _AskedStage:
     def check_readiness(self, settings: Settings) -> None:
         """End the stage before it begins when its credentials are missing or the service said "not before"."""
         missing = [name.upper() for name in self.stage.credentials if getattr(settings, name) is None]
-        until = resume_at(self.database, self.stage.name)
+        until = paused_until(self.database, self.stage.service)
         if missing:
             self.end("needs_credentials", f"skipped: {' and '.join(missing)} not set")
         elif until:
@@ -126,21 +128,30 @@ class _AskedStage:
         if self.left is not None:
             self.left -= len(keys)
         requests_before = self.client.requests
+        report = LoadReport()
         try:
             load(
                 self.database,
                 self.source(keys),
                 run_id=self.run.run_id,
                 secrets=self.client.secrets,
-                on_lookup=self.run.count,
+                report=report,
             )
+            if not report.rows:
+                self.end("failed", "Postgres keeps none of the answers: see raw.quarantine")
         except StageEndedError as error:
             self.run.resume_at = error.resume_at
             self.end(error.ended, str(error))
         finally:
+            self.run.add(report, self.stage.raw_table)
             self.run.requests += self.client.requests - requests_before
         on_asked(self.stage, len(keys))
         return True
+
+    @property
+    def may_ask(self) -> bool:
+        """Has nothing ended the stage yet?"""
+        return self.run.ended == "interrupted"
 
     def end(self, ended: str, reason: str | None = None) -> None:
         """Stop asking; `ended` and `reason` go into the stage's row of raw.stage_runs."""

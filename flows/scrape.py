@@ -12,7 +12,7 @@ from pipelines.database import Database
 from pipelines.http import Client, StageEndedError
 from pipelines.load import LoadReport, StageRun, load, record_stage_run
 from pipelines.lookup import Lookup
-from pipelines.queue import known_listing, resume_at
+from pipelines.queue import known_listing, paused_until
 from pipelines.settings import Settings
 from pipelines.sources import tiktok
 from pipelines.stages import STAGES, TIKTOK
@@ -55,12 +55,10 @@ def scrape(
     full: bool = False,
     enrich_after: bool = True,
     on_video: Callable[[], None] = lambda: None,
-    on_scraped: Callable[[ScrapeResult], None] = lambda result: None,
 ) -> ScrapeResult:
     """Scrape a creator, then enrich the first of what is due, within each stage's `after_scrape`."""
     with warehouse(settings) as (database, transform):
         result = scrape_creator(settings, database, transform, handle, limit=limit, full=full, on_video=on_video)
-        on_scraped(result)
         if enrich_after:
             result.stages = enrich(settings, database, transform, limits=AFTER_SCRAPE)
     return result
@@ -93,13 +91,12 @@ def scrape_creator(
     run = StageRun(uuid4().hex, TIKTOK.name)
     result = ScrapeResult(handle)
     report = LoadReport()
-    if until := resume_at(database, TIKTOK.name):
+    if until := paused_until(database, TIKTOK):
         result.state = "blocked"
         result.message = f"@{handle}: TikTok wants to be asked again from {until:%Y-%m-%d %H:%M} UTC."
         return result
 
     def count(lookup: Lookup) -> None:
-        run.count(lookup)
         if lookup.table == tiktok.VIDEOS:
             on_video()
 
@@ -115,10 +112,12 @@ def scrape_creator(
         )
         try:
             load(database, source, run_id=run.run_id, secrets=client.secrets, report=report, on_lookup=count)
+            run.ended = "done"
         except StageEndedError as error:
             run.ended, run.reason, run.resume_at = error.ended, str(error), error.resume_at
         finally:
             run.requests = client.requests
+            run.add(report, tiktok.PROFILES, tiktok.VIDEOS)
             record_stage_run(database, run)
         transform.round()
     result.quarantined = report.quarantined
@@ -180,7 +179,7 @@ def _describe(database: Database, run: StageRun, report: LoadReport, result: Scr
         result.state, result.message = "not_found", f"@{result.handle} was banned or deleted by TikTok."
     elif status == "not_found":
         result.state, result.message = "not_found", f"There is no TikTok account @{result.handle}."
-    elif not result.videos and not creators[0]["video_count"]:
+    elif not result.videos and not (creators and creators[0]["video_count"]):
         result.message = f"@{result.handle} has no public videos."
     else:
         result.message = f"@{result.handle}: {read}."

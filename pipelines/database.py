@@ -59,6 +59,21 @@ class Database:
         with self.connect() as connection, connection.cursor(row_factory=psycopg.rows.dict_row) as cursor:
             return cursor.execute(query, parameters).fetchall()
 
+    def mark_as_sandbox(self) -> bool:
+        """Note that the sandbox's world goes in here; False, and no note, where something else was loaded before."""
+        facts = self.rows(
+            """
+            select
+                obj_description('raw'::regnamespace, 'pg_namespace') is not distinct from 'sandbox' as is_marked,
+                exists (select 1 from raw.tiktok_videos) or exists (select 1 from raw.tiktok_profiles) as is_used
+            """
+        )[0]
+        if facts["is_used"] and not facts["is_marked"]:
+            return False
+        with self.connect() as connection:
+            connection.execute("comment on schema raw is 'sandbox'")
+        return True
+
     @contextmanager
     def lock(self, name: str, *, wait: bool = False) -> Iterator[None]:
         """Hold the advisory lock `name` over all processes; without `wait`, raise AlreadyRunningError if it is taken.
@@ -201,4 +216,7 @@ def _set_search_path(connection: Connection) -> None:
     """People write plain table names (`select * from cascade_status`)."""
     row = connection.execute("select current_database(), current_setting('search_path')").fetchone()
     if row and row[1] != "marts, catalog":
-        connection.execute(f'alter database "{row[0]}" set search_path to marts, catalog')
+        with connection.transaction():
+            # two first commands at once must not both alter it
+            connection.execute("select pg_advisory_xact_lock(hashtextextended('cascade:search_path', 0))")
+            connection.execute(f'alter database "{row[0]}" set search_path to marts, catalog')

@@ -22,6 +22,8 @@ from pipelines.stages import Service
 LONGEST_PAUSE_SECONDS = 60
 _ATTEMPTS = 4
 _TIMEOUT_SECONDS = 20
+# after four times 429 without a word on when to come back
+_REFUSED_PAUSE_SECONDS = 15 * 60
 _RETRYABLE = frozenset({429, 500, 502, 503, 504})
 
 StageEnd = Literal["blocked", "needs_credentials", "retry_later", "failed"]
@@ -76,8 +78,14 @@ class Answer:
 
     def describe(self) -> str:
         """A few words for the `error` column: `HTTP 503: <start of the body>`, or why there is no answer."""
-        body = redact(" ".join(self.text.split()), self.secrets)
+        # bodies can be megabytes; what is cut here is far behind what is shown
+        body = redact(" ".join(self.text[:5000].split()), self.secrets)
         return self.error or f"HTTP {self.status}: {body[:200]}"
+
+
+def _pause(seconds: float, why: str) -> StageEndedError:
+    until = datetime.now(UTC) + timedelta(seconds=seconds)
+    return StageEndedError("retry_later", f"{why}; it is asked again from {until:%Y-%m-%d %H:%M} UTC.", until)
 
 
 class _PacedTransport(httpx.HTTPTransport):
@@ -90,8 +98,12 @@ class _PacedTransport(httpx.HTTPTransport):
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         wait = self._slot.take()
+        if wait > LONGEST_PAUSE_SECONDS:
+            raise _pause(wait, "The service asked for a pause")
         if wait > 0:
             time.sleep(wait)
+            # the answer's time is that of the start, not of the waiting before it
+            request.extensions["started_at"] = datetime.now(UTC)
         self._on_request()
         return super().handle_request(request)
 
@@ -136,14 +148,22 @@ class Client:
         encoded = httpx.Headers(headers, encoding="utf-8")
 
         def once() -> Answer:
-            requested_at = datetime.now(UTC)
+            request = self._http.build_request(method, url, params=params, headers=encoded, data=form)
+            asked_at = datetime.now(UTC)
+
+            def started_at() -> datetime:
+                at: datetime = request.extensions.get("started_at", asked_at)
+                return at
+
             try:
-                response = self._http.request(method, url, params=params, headers=encoded, data=form)
+                response = self._http.send(request)
             except httpx.HTTPError as error:
-                reason = redact(f"{type(error).__name__}: {error}", self.secrets)
-                return Answer(requested_at, datetime.now(UTC), url=url, error=reason)
+                # the text of a LocalProtocolError quotes the header that it refuses
+                text = "" if isinstance(error, httpx.LocalProtocolError) else f": {error}"
+                reason = redact(f"{type(error).__name__}{text}", self.secrets)
+                return Answer(started_at(), datetime.now(UTC), url=url, error=reason)
             return Answer(
-                requested_at,
+                started_at(),
                 datetime.now(UTC),
                 status=response.status_code,
                 # not response.text: a wrong charset header must not lose a title
@@ -155,13 +175,10 @@ class Client:
 
         def passes_by_itself(answer: Answer) -> bool:
             if answer.retry_after is not None and answer.status in _RETRYABLE:
-                if answer.retry_after > LONGEST_PAUSE_SECONDS:
-                    raise StageEndedError(
-                        "retry_later",
-                        f"The service asks to come back in {answer.retry_after:.0f} s (HTTP {answer.status}).",
-                        datetime.now(UTC) + timedelta(seconds=answer.retry_after),
-                    )
+                # for every process that asks this service, now and after a restart
                 self._slot.pause(answer.retry_after)
+                if answer.retry_after > LONGEST_PAUSE_SECONDS:
+                    raise _pause(answer.retry_after, f"The service asks for a pause (HTTP {answer.status})")
             return answer.status is None or answer.status in _RETRYABLE
 
         retrying = Retrying(
@@ -171,6 +188,11 @@ class Client:
             retry_error_callback=lambda state: state.outcome.result() if state.outcome else None,
         )
         answer: Answer = retrying(once)
+        if answer.status == 429:
+            self._slot.pause(_REFUSED_PAUSE_SECONDS)
+            raise _pause(
+                _REFUSED_PAUSE_SECONDS, "The service says again and again that it is asked too often (HTTP 429)"
+            )
         return answer
 
     def _backoff(self, state: RetryCallState) -> float:

@@ -10,8 +10,8 @@ import logging
 import os
 import time
 import uuid
-from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from tempfile import TemporaryDirectory
@@ -84,7 +84,7 @@ def load(
     lookups: Iterable[Lookup],
     *,
     run_id: str,
-    secrets: Iterable[str] = (),
+    secrets: Collection[str] = (),
     report: LoadReport | None = None,
     on_lookup: Callable[[Lookup], None] = lambda lookup: None,
     chunk_rows: int = CHUNK_ROWS,
@@ -92,10 +92,10 @@ def load(
     """Take lookups from a source, one by one, and write them to `raw` in chunks of `chunk_rows` or half a minute.
 
     However `lookups` ends (exhausted, StageEndedError, Ctrl-C), what was fetched is written before the exception goes
-    on. Raises DatabaseError when Postgres is gone.
+    on. `secrets` is looked at when a chunk is written, so that a token that came meanwhile is among them. Raises
+    DatabaseError when Postgres is gone or takes nothing.
     """
     report = report or LoadReport()
-    secrets = list(secrets)
     chunk: list[Lookup] = []
     since = time.monotonic()
 
@@ -119,37 +119,59 @@ def load(
     return report
 
 
-def _load_chunk(database: Database, lookups: list[Lookup], run_id: str, secrets: list[str], report: LoadReport) -> None:
-    tables: dict[str, list[dict[str, Any]]] = defaultdict(list)
+def _load_chunk(
+    database: Database, lookups: list[Lookup], run_id: str, secrets: Collection[str], report: LoadReport
+) -> None:
+    """Write a chunk, each table in a commit of its own.
+
+    The table whose last lookup came last is written last: a listing must not stand before the videos that it tells of.
+    """
+    tables: dict[str, list[dict[str, Any]]] = {}
     for lookup in lookups:
-        tables[lookup.table].append(lookup.as_row(run_id, secrets))
-    try:
-        _run_dlt(database.url, tables)
-    except PipelineStepFailed as failure:
+        rows = tables.pop(lookup.table, [])
+        rows.append(lookup.as_row(run_id, secrets))
+        tables[lookup.table] = rows
+    for table, rows in tables.items():
         try:
-            refused = _set_refused_rows_aside(database, tables, secrets)
+            _run_dlt(database.url, table, rows)
+        except PipelineStepFailed as failure:
+            reason = redact(str(failure.exception).strip().split("\n")[-1], secrets)
+            rows = _without_refused(database, table, rows, secrets, report, reason)
+        report.rows.update((table, row["outcome"]) for row in rows)
+
+
+def _without_refused(
+    database: Database,
+    table: str,
+    rows: list[dict[str, Any]],
+    secrets: Collection[str],
+    report: LoadReport,
+    failure: str,
+) -> list[dict[str, Any]]:
+    """Quarantine the rows that Postgres refuses and write the others; returns what was written.
+
+    In a refused row's place stands an `error` of its key, so that the key waits like any other that failed.
+    """
+    try:
+        with database.connect() as connection:
+            refused = _refused(connection, table, rows)
             if not refused:
-                reason = redact(str(failure.exception).strip().split("\n")[-1], secrets)
-                raise database.unavailable(psycopg.OperationalError(reason)) from None
-            report.quarantined += sum(len(rows) for rows in refused.values())
-            tables = {table: [row for row in rows if row not in refused[table]] for table, rows in tables.items()}
-            _load_rest(database, tables)
-        except psycopg.Error as error:
-            raise database.unavailable(error) from None
-    report.rows.update((table, row["outcome"]) for table, rows in tables.items() for row in rows)
-
-
-def _set_refused_rows_aside(
-    database: Database, tables: dict[str, list[dict[str, Any]]], secrets: list[str]
-) -> dict[str, list[dict[str, Any]]]:
-    """Find the rows that Postgres refuses and quarantine them; returns them by table."""
-    refused: dict[str, list[dict[str, Any]]] = defaultdict(list)
-    with database.connect() as connection:
-        for table, rows in tables.items():
-            for row, reason in _refused(connection, table, rows):
+                raise database.unavailable(psycopg.OperationalError(failure))
+            for row, reason in refused:
                 _quarantine(connection, table, row, redact(reason, secrets))
-                refused[table].append(row)
-    return refused
+            report.quarantined += len(refused)
+            marks = [
+                {**row, "outcome": "error", "payload": None, "error": "Postgres refused it: see raw.quarantine."}
+                for row, _ in refused
+            ]
+            # a key that is itself what Postgres refuses leaves no mark
+            refused_rows = [row for row, _ in refused + _refused(connection, table, marks)]
+            kept = [row for row in [*rows, *marks] if row not in refused_rows]
+        _run_dlt(database.url, table, kept)
+    except (psycopg.Error, PipelineStepFailed) as error:
+        reason = redact(str(error).strip().split("\n")[-1], secrets)
+        raise database.unavailable(psycopg.OperationalError(reason)) from None
+    return kept
 
 
 def _refused(connection: Connection, table: str, rows: list[dict[str, Any]]) -> list[tuple[dict[str, Any], str]]:
@@ -167,22 +189,6 @@ def _refused(connection: Connection, table: str, rows: list[dict[str, Any]]) -> 
     return refused
 
 
-def _load_rest(database: Database, tables: dict[str, list[dict[str, Any]]]) -> None:
-    """Load what is not there yet: some tables of a failed dlt run are committed already."""
-    rest = {}
-    with database.connect() as connection:
-        for table, rows in tables.items():
-            loaded = connection.execute(
-                f"select key, answered_at from raw.{table} where key = any(%s) and run_id = %s",  # noqa: S608
-                ([row["key"] for row in rows], rows[0]["run_id"] if rows else None),
-            ).fetchall()
-            rest[table] = [row for row in rows if (row["key"], row["answered_at"]) not in set(loaded)]
-    try:
-        _run_dlt(database.url, rest)
-    except PipelineStepFailed as failure:
-        raise psycopg.OperationalError(str(failure.exception)) from None
-
-
 def _quarantine(connection: Connection, table: str, row: dict[str, Any], reason: str) -> None:
     """Keep a refused row as ASCII text, which Postgres takes whatever was wrong with it, and raise the alert."""
     connection.execute(
@@ -192,20 +198,16 @@ def _quarantine(connection: Connection, table: str, row: dict[str, Any], reason:
     logger.warning("One row for raw.%s went to raw.quarantine: %s", table, reason)
 
 
-def _run_dlt(url: str, tables: dict[str, list[dict[str, Any]]]) -> None:
-    """One dlt run: append the rows of each table to `raw`, all in this call or an exception."""
-    resources = [
-        dlt.resource(
-            pa.Table.from_pylist(rows, schema=_SCHEMA),
-            name=table,
-            columns={"payload": {"data_type": "json"}},
-            write_disposition="append",
-        )
-        for table, rows in tables.items()
-        if rows
-    ]
-    if not resources:
+def _run_dlt(url: str, table: str, rows: list[dict[str, Any]]) -> None:
+    """One dlt run: append rows to a raw table, all of them in one commit, or raise PipelineStepFailed."""
+    if not rows:
         return
+    resource = dlt.resource(
+        pa.Table.from_pylist(rows, schema=_SCHEMA),
+        name=table,
+        columns={"payload": {"data_type": "json"}},
+        write_disposition="append",
+    )
     with TemporaryDirectory(prefix="cascade-dlt-") as directory:
         pipeline = dlt.pipeline(
             # threads must not share a name
@@ -216,7 +218,7 @@ def _run_dlt(url: str, tables: dict[str, list[dict[str, Any]]]) -> None:
         )
         pipeline.config.restore_from_destination = False
         pipeline.run(
-            resources,
+            resource,
             loader_file_format="csv",
             schema_contract={"tables": "evolve", "columns": "freeze", "data_type": "freeze"},
         )
@@ -246,15 +248,24 @@ class StageRun:
     invalid: int = 0
     errors: int = 0
     blocked: int = 0
-    ended: str = "done"
+    ended: str = "interrupted"
     reason: str | None = None
     resume_at: datetime | None = None
 
-    def count(self, lookup: Lookup) -> None:
-        """Count the outcome of one key."""
-        column = "errors" if lookup.outcome == "error" else lookup.outcome
-        setattr(self, column, getattr(self, column) + 1)
-        self.asked += 1
+    def add(self, report: LoadReport, *tables: str) -> None:
+        """Count the keys whose answers are stored."""
+        for (table, outcome), number in report.rows.items():
+            if table in tables:
+                column = "errors" if outcome == "error" else outcome
+                setattr(self, column, getattr(self, column) + number)
+                self.asked += number
+
+    def finish(self) -> None:
+        """Nothing is left to ask: done, or failed where not one key was answered."""
+        if self.ended == "interrupted":
+            self.ended = "done"
+        if self.ended in ("done", "limit") and self.asked and self.errors == self.asked:
+            self.ended, self.reason = "failed", "every key that was asked failed"
 
 
 def record_stage_run(database: Database, run: StageRun) -> None:

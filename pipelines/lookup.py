@@ -88,7 +88,7 @@ def redact(text: str, secrets: Iterable[str]) -> str:
     for secret in secrets:
         text = text.replace(secret, "***")
     # up to the last @: a password may hold one, though it should be percent-encoded
-    return re.sub(r"(\w+sqls?://[^:/@\s]*:|\w+://[^:/@\s]+:(?!\d+/))\S+@", r"\1***@", text)
+    return re.sub(r"(://[^:/@\s]*:)(?!\d+/)\S+@", r"\1***@", text)
 
 
 def _clean_text(text: str, secrets: Iterable[str]) -> str:

@@ -7,7 +7,7 @@ from psycopg import errors
 
 from pipelines import CascadeError
 from pipelines.database import Database
-from pipelines.stages import Stage
+from pipelines.stages import Service, Stage
 
 
 class NotBuiltError(CascadeError):
@@ -18,14 +18,12 @@ class NotBuiltError(CascadeError):
 class KnownListing:
     """What is known of a creator's videos before a scrape.
 
-    `known` are the ids of the videos that finished listings have shown, `fresh` those of them that were seen within the
-    refresh window. `complete` says whether the last listing got to what was known before it or to the end; if it broke
-    off, `resume_cursor` is where (milliseconds since 1970).
+    `known` are the ids of the videos that listings have shown, `settled` those that nothing unread is older than.
+    `resume_cursor` is where the last listing broke off (milliseconds since 1970), None when it did not.
     """
 
     known: frozenset[str] = frozenset()
-    fresh: frozenset[str] = frozenset()
-    complete: bool = False
+    settled: frozenset[str] = frozenset()
     resume_cursor: int | None = None
 
 
@@ -38,17 +36,17 @@ def due_keys(database: Database, stage: Stage, limit: int) -> list[str]:
         raise NotBuiltError(f"queues.{stage.queue} does not exist yet; `dbt run` makes it.") from None
 
 
-def resume_at(database: Database, stage_name: str) -> datetime | None:
-    """When the service wants the stage to go on, while that is still to come; else None."""
+def paused_until(database: Database, service: Service) -> datetime | None:
+    """Until when the service does not want to be asked, if that is longer than a request would wait; else None."""
     rows = database.rows(
         """
-        select resume_at
-        from (select * from raw.stage_runs where stage = %(stage)s order by ended_at desc limit 1) as last_run
-        where resume_at > clock_timestamp()
+        select next_at
+        from raw.pace_slots
+        where service = %(service)s and next_at > clock_timestamp() + interval '1 minute'
         """,
-        {"stage": stage_name},
+        {"service": service.name},
     )
-    return rows[0]["resume_at"] if rows else None
+    return rows[0]["next_at"] if rows else None
 
 
 def known_listing(database: Database, handle: str) -> KnownListing:
@@ -56,17 +54,15 @@ def known_listing(database: Database, handle: str) -> KnownListing:
     handles = {"handle": handle}
     try:
         videos = database.rows(
-            "select video_id, is_fresh from queues.known_videos where tiktok_handle = %(handle)s", handles
+            "select video_id, is_settled from queues.known_videos where tiktok_handle = %(handle)s", handles
         )
         listings = database.rows(
-            "select is_complete, resume_cursor from queues.last_listings where tiktok_handle = %(handle)s", handles
+            "select resume_cursor from queues.last_listings where tiktok_handle = %(handle)s", handles
         )
     except (errors.UndefinedTable, errors.InvalidSchemaName):
         return KnownListing()
-    last = listings[0] if listings else {"is_complete": False, "resume_cursor": None}
     return KnownListing(
-        known=frozenset(v["video_id"] for v in videos),
-        fresh=frozenset(v["video_id"] for v in videos if v["is_fresh"]),
-        complete=bool(last["is_complete"]),
-        resume_cursor=last["resume_cursor"],
+        known=frozenset(video["video_id"] for video in videos),
+        settled=frozenset(video["video_id"] for video in videos if video["is_settled"]),
+        resume_cursor=listings[0]["resume_cursor"] if listings else None,
     )

@@ -45,6 +45,14 @@ class Settings(BaseSettings):
         1.0, gt=0, description="times the real pace at which services on this very machine are asked; no other ever is"
     )
 
+    @field_validator("spotify_client_id", "spotify_client_secret", "tiktok_cookie")
+    @classmethod
+    def _is_one_line(cls, value: SecretStr | None) -> SecretStr | None:
+        text = value.get_secret_value().strip() if value else ""
+        if not text.isprintable():
+            raise ValueError("should be one line, without control characters")
+        return SecretStr(text) if text else None
+
     @field_validator("database_url")
     @classmethod
     def _is_postgres(cls, value: SecretStr | None) -> SecretStr | None:

@@ -47,3 +47,9 @@
             then upper(regexp_replace({{ value }}, '[\s-]', '', 'g'))
     end
 {%- endmacro %}
+
+{#- an identifier: NULL when it is empty or too long to be one (an index would refuse the row) -#}
+{% macro to_id(value) -%}
+    {%- set value = '(' ~ value ~ ')' -%}
+    case when length({{ value }}) between 1 and 128 then {{ value }} end
+{%- endmacro %}

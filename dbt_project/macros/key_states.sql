@@ -102,6 +102,15 @@ left join {{ this }} as present on counted.key = present.key
 {% endif %}
 {% endmacro %}
 
+{#- The keys of a stage with their state. No CTE: Postgres would not see through it to the index that a LIMIT wants. -#}
+{% macro states_of(keys) %}
+select
+    {{ key_state() }} as state,
+    keys.*
+from {{ keys }} as keys
+where keys.video_count > 0
+{% endmacro %}
+
 {#- A queue, from the states of a stage and its lookups (relations). -#}
 {% macro due_keys(states, lookups, lookup_key) %}
 select

@@ -22,15 +22,16 @@
     {{ return({'relations': [target_relation]}) }}
 {% endmaterialization %}
 
-{#- Does the query begin with the columns that the view has? -#}
+{#- Does the query begin with the columns that the view has, of the same types? -#}
 {% macro _keeps_columns(existing, sql) %}
-    {%- set old = [] -%}
-    {%- for column in adapter.get_columns_in_relation(existing) -%}
-        {%- do old.append(column.name) -%}
-    {%- endfor -%}
-    {%- set new = [] -%}
-    {%- for column in get_column_schema_from_query(sql) -%}
-        {%- do new.append(column.name) -%}
-    {%- endfor -%}
-    {{ return(new[: old | length] == old) }}
+    {%- do run_query("drop view if exists pg_temp.cascade_probe; create temporary view cascade_probe as (" ~ sql ~ ")") -%}
+    {%- set changed = run_query(
+        "select count(*) from pg_attribute as old"
+        ~ " left join pg_attribute as new on new.attrelid = 'pg_temp.cascade_probe'::regclass"
+        ~ " and new.attnum = old.attnum and new.attname = old.attname"
+        ~ " and new.atttypid = old.atttypid and new.atttypmod = old.atttypmod"
+        ~ " where old.attrelid = '" ~ existing ~ "'::regclass and old.attnum > 0 and new.attname is null"
+    ).rows[0][0] -%}
+    {%- do run_query("drop view pg_temp.cascade_probe") -%}
+    {{ return(changed == 0) }}
 {% endmacro %}

@@ -127,6 +127,9 @@ def _ask_together(app: SpotifyApp, ids: list[str], table: str, collection: str) 
         app.may_batch = False
         return
     entries = answer.data.get(collection) if isinstance(answer.data, dict) else None
+    if answer.status is None:
+        for key in ids:
+            yield answer.lookup(table, key, "error", error=answer.describe())
     if answer.status != 200 or not isinstance(entries, list):
         return
     by_id: dict[str, Any] = {}

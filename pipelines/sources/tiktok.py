@@ -29,7 +29,7 @@ _WEEK_MS = 7 * 24 * 3600 * 1000
 _OLDEST_MS = 1_472_706_000_000
 # the same page again and again is TikTok's answer to a device id that it does not like
 _SAME_PAGE_TRIES = 3
-# fewer rows than one chunk of load(): no page is stored without a point to go on from behind it
+# fewer rows than one chunk of load(): a killed run repeats no more than these pages
 _PAGES_BETWEEN_CHECKPOINTS = 20
 _SCRIPT = re.compile(
     r'<script[^>]+id="(?:__UNIVERSAL_DATA_FOR_REHYDRATION__|__FRONTITY_CONNECT_STATE__)"[^>]*>(.*?)</script>', re.DOTALL
@@ -56,8 +56,8 @@ def tiktok(
 ) -> DltResource:
     """One creator: a profile lookup, then (if it may be read) video lookups, newest first, and one listing lookup.
 
-    Reading stops at `limit` videos, or where a page holds nothing that is not `known` from the refresh window (then
-    goes on where the last listing broke off, if it did); `full` reads to the end.
+    Reading stops at `limit` videos, or where a page holds nothing that is new or was posted within the last week, and
+    nothing older is unread; if the last listing broke off, it goes on there. `full` reads to the end.
     """
     lookups = _Creator(client, handle, limit, full, known or KnownListing(), cookie).lookups()
     return dlt.resource(lookups, name="tiktok_creator")
@@ -81,7 +81,7 @@ class _Listing:
     pages: int = 0
     seen: set[str] = field(default_factory=set)
     new: int = 0
-    at_known_video: bool = False
+    at_settled_video: bool = False
     ended: str = "reading"
     outcome: Outcome = "found"
     answer: Answer | None = None
@@ -106,7 +106,7 @@ class _Creator:
             raise StageEndedError("blocked", profile.error or "TikTok refused the request.")
         user = _profile_user(profile.payload) if profile.outcome == "found" else {}
         if user.get("secUid") and not _is_private(profile.payload):
-            yield from self._videos(str(user["secUid"]), oldest=_created_ms(user))
+            yield from self._videos(str(user["secUid"]), _created_ms(user), _video_count(profile.payload))
 
     def _get(self, path: str, **params: Any) -> Answer:
         return self.client.ask(path, params=params, headers={"cookie": self.cookie} if self.cookie else None)
@@ -154,12 +154,12 @@ class _Creator:
     def _profile_lookup(self, answer: Answer, outcome: Outcome, error: str | None, payload: Any = None) -> Lookup:
         return answer.lookup(PROFILES, self.handle, outcome, payload, error)
 
-    def _videos(self, sec_uid: str, oldest: int) -> Iterator[Lookup]:
+    def _videos(self, sec_uid: str, oldest: int, expected: int) -> Iterator[Lookup]:
         """Page through the listing. Its own lookup comes every few pages, as a point to go on from, and at the end."""
         listing = _Listing(cursor=int(datetime.now(UTC).timestamp() * 1000))
         refused: StageEndedError | None = None
         try:
-            for page in self._pages(sec_uid, listing, oldest):
+            for page in self._pages(sec_uid, listing, oldest, expected):
                 yield from page
                 if listing.pages % _PAGES_BETWEEN_CHECKPOINTS == 0:
                     yield self._listing_lookup(sec_uid, listing)
@@ -173,7 +173,7 @@ class _Creator:
     def _listing_lookup(self, sec_uid: str, listing: _Listing) -> Lookup:
         complete = listing.ended in ("end", "nothing new") or (
             # what is new has been read, and what is older was read before
-            listing.ended == "limit" and self.known.complete and listing.at_known_video
+            listing.ended == "limit" and listing.at_settled_video
         )
         payload = {
             "handle": self.handle,
@@ -189,10 +189,11 @@ class _Creator:
             return Lookup(LISTINGS, sec_uid, listing.outcome, payload, error=error)
         return listing.answer.lookup(LISTINGS, sec_uid, listing.outcome, payload, error)
 
-    def _pages(self, sec_uid: str, listing: _Listing, oldest: int) -> Iterator[list[Lookup]]:
+    def _pages(self, sec_uid: str, listing: _Listing, oldest: int, expected: int) -> Iterator[list[Lookup]]:
         """Ask page after page until `listing.ended` says why not; yields the videos of each."""
         device_id, same_page, previous = _device_id(), 0, frozenset[str]()
-        stop_at_known = not self.full
+        # the numbers of a young video still move: its page is read though nothing on it is new
+        refresh_from = listing.cursor - _WEEK_MS
         while True:
             listing.answer = answer = self._get(
                 "/api/creator/item_list/", **_listing_parameters(sec_uid, listing.cursor, device_id)
@@ -219,17 +220,19 @@ class _Creator:
             next_cursor = oldest_on_page if moves else listing.cursor - _WEEK_MS
             is_last = not body.get("hasMorePrevious") or next_cursor < max(_OLDEST_MS, oldest)
             if is_last and ids <= listing.seen:
+                if not listing.seen and (expected or self.known.known):
+                    return listing.end("TikTok's listing is empty, though the creator has videos.", "error")
                 return listing.end("end")
             if self.limit is not None and len(listing.seen) >= self.limit:
                 return listing.end("limit")
             listing.cursor = next_cursor
-            if stop_at_known and items and listing.new == new_before:
-                if self.known.complete:
-                    return listing.end("nothing new")
-                if self.known.resume_cursor:
-                    # go on where the last listing broke off; from there on everything may be unread
-                    listing.cursor = min(listing.cursor, self.known.resume_cursor)
-                    stop_at_known = False
+            if self.full or not ids or listing.new > new_before or next_cursor > refresh_from:
+                continue
+            if ids <= self.known.settled:
+                return listing.end("nothing new")
+            if self.known.resume_cursor:
+                # what lies between was read before; go on where the last listing broke off
+                listing.cursor = min(listing.cursor, self.known.resume_cursor)
 
     def _new_in_listing(self, items: list[dict[str, Any]], listing: _Listing) -> Iterator[Lookup]:
         answer = listing.answer
@@ -240,8 +243,8 @@ class _Creator:
             if self.limit is not None and len(listing.seen) >= self.limit:
                 return
             listing.seen.add(video_id)
-            listing.new += video_id not in self.known.fresh
-            listing.at_known_video = video_id in self.known.known
+            listing.new += video_id not in self.known.known
+            listing.at_settled_video = video_id in self.known.settled
             if answer:
                 yield answer.lookup(VIDEOS, video_id, "found", item)
 
@@ -270,7 +273,8 @@ def _page_refusal(answer: Answer, data: Any) -> tuple[Outcome, str] | None:
     if answer.status == 403:
         return "blocked", "TikTok refuses this client or its address (HTTP 403); import items from a file instead."
     if data is None and answer.status == 404:
-        return "not_found", "no such page (HTTP 404)"
+        # TikTok says "no such account" in the page's data; a bare 404 may be anything
+        return "error", "There is no such page (HTTP 404)."
     if data is None:
         return "blocked", (
             f"TikTok answered a page without data (HTTP {answer.status}, a challenge or an empty page); try later, set "
@@ -329,11 +333,13 @@ def _profile_user(detail: Any) -> dict[str, Any]:
 
 def _is_private(detail: Any) -> bool:
     # with a cookie that follows the creator the page of a private account still says 10222, and counts its videos
-    counted = _integer(
-        _path(detail, "userInfo", "statsV2", "videoCount") or _path(detail, "userInfo", "stats", "videoCount")
-    )
     private = _integer(_path(detail, "statusCode")) == 10222 or bool(_profile_user(detail).get("privateAccount"))
-    return private and not counted
+    return private and not _video_count(detail)
+
+
+def _video_count(detail: Any) -> int:
+    info = _path(detail, "userInfo")
+    return _integer(_path(info, "statsV2", "videoCount") or _path(info, "stats", "videoCount"))
 
 
 def _is_item(value: Any) -> bool:

@@ -153,6 +153,63 @@ def test_the_embed_page_names_a_creator_whose_profile_page_is_empty(scrape, data
     assert creator(database, "shell.only")["sec_uid"] == sandbox.world.creators["shell.only"].sec_uid
 
 
+def test_an_embed_page_that_is_missing_says_nothing_of_the_creator(scrape, database, sandbox):
+    sandbox.faults.add("tiktok", "status", path="embed", status=404, times=None)
+
+    assert scrape("shell.only").state == "partial"
+    assert count(database, "catalog.tiktok_creators") == 0
+
+
+@pytest.mark.parametrize("body", [{"statusCode": 0}, {"statusCode": 0, "itemList": [], "hasMorePrevious": False}])
+def test_a_listing_that_is_suddenly_empty_is_not_believed(scrape, database, sandbox, body):
+    scrape("idazeile")
+    sandbox.faults.add("tiktok", "json", path="item_list", body=body)
+
+    result = scrape("idazeile")
+
+    assert result.state == "partial"
+    assert "though the creator has videos" in result.message
+    assert database.rows("select is_complete from queues.last_listings") == [{"is_complete": False}]
+
+
+def test_a_listing_is_never_stored_before_its_videos(scrape, database, monkeypatch):
+    """A kill between the commits of a chunk: the listing row must not vouch for videos that are not there."""
+    from pipelines import load
+
+    written = []
+    run_dlt = load._run_dlt
+
+    def killed_at_the_second_commit(url, table, rows):
+        if written:
+            raise KeyboardInterrupt
+        written.append(table)
+        run_dlt(url, table, rows)
+
+    monkeypatch.setattr(load, "_run_dlt", killed_at_the_second_commit)
+    with pytest.raises(KeyboardInterrupt):
+        scrape("idazeile")
+    monkeypatch.undo()
+    assert count(database, "raw.tiktok_listings") == 0
+    assert database.rows("select ended from raw.stage_runs") == [{"ended": "interrupted"}]
+
+    scrape("idazeile")
+
+    assert count(database, "catalog.tiktok_scraped_videos") == 24
+
+
+def test_a_limited_scrape_over_new_videos_costs_no_reading_of_all_the_old(scrape, database, sandbox):
+    scrape("gioscottii")
+    for _ in range(8):
+        sandbox.world.post("gioscottii", None)
+    scrape("gioscottii", limit=3)
+    before = len(sandbox.requests("tiktok"))
+
+    scrape("gioscottii")
+
+    assert len(sandbox.requests("tiktok")) - before < 5
+    assert count(database, "catalog.tiktok_scraped_videos") == 56
+
+
 def test_a_listing_that_repeats_itself_ends_and_says_so(scrape, database, sandbox):
     result = scrape("same.page")
 
@@ -274,11 +331,12 @@ def test_tiktok_is_not_asked_before_the_time_it_named(scrape, sandbox):
     assert len(sandbox.requests("tiktok")) == before
 
 
-def test_a_cookie_is_sent_and_never_stored(database, transform, sandbox, data_dir):
-    sandbox.faults.add("tiktok", "json", path="item_list", body='{"statusCode": 0, "note": "sessionid=canary-cookie"}')
-    with_cookie = make_settings(data_dir, sandbox, tiktok_cookie="sessionid=canary-cookie")
+def test_a_cookie_that_tiktok_echoes_is_never_stored(database, transform, sandbox, data_dir):
+    item = {"id": "7500000000000000001", "createTime": 1, "desc": "sessionid=canary-cookie"}
+    sandbox.faults.add("tiktok", "json", path="item_list", body={"statusCode": 0, "itemList": [item]})
+    with_cookie = make_settings(data_dir, sandbox, tiktok_cookie="sessionid=canary-cookie\n")
 
-    scrape_creator(with_cookie, database, transform, "idazeile")
+    assert scrape_creator(with_cookie, database, transform, "idazeile").videos == 1
 
-    tables = ("tiktok_profiles", "tiktok_listings", "tiktok_videos")
-    assert "canary-cookie" not in str([database.rows(f"select * from raw.{table}") for table in tables])
+    stored = database.rows("select payload ->> 'desc' as text from raw.tiktok_videos")
+    assert stored == [{"text": "***"}]

@@ -1,9 +1,9 @@
 {{ config(
     unique_key=['tiktok_handle', 'spotify_track_id'],
-    indexes=[{'columns': ['spotify_track_id']}, {'columns': ['ingest_xid']}]
+    meta={'indexes': [['spotify_track_id'], ['ingest_xid']]}
 ) }}
 
-with observations as (
+with observations as not materialized (
 
     select * from {{ ref('video_observations') }}
 
@@ -15,9 +15,13 @@ videos as not materialized (
 
 ),
 
+-- both tables read raw for themselves, so that either may be a row ahead of the other
 changed_videos as (
 
     select video_id from videos
+    where {{ is_unread() }}
+    union
+    select video_id from observations
     where {{ is_unread() }}
 
 ),
@@ -25,7 +29,14 @@ changed_videos as (
 -- of a changed video also the pairs it belonged to before: a link may go as it came
 changed as (
 
-    select distinct
+    select
+        videos.tiktok_handle,
+        videos.spotify_track_id
+    from videos
+    inner join changed_videos on videos.video_id = changed_videos.video_id
+    where videos.spotify_track_id is not null
+    union
+    select
         observations.tiktok_handle,
         observations.spotify_track_id
     from observations

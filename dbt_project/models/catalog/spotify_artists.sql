@@ -1,6 +1,6 @@
 {{ config(
     unique_key='spotify_artist_id',
-    indexes=[{'columns': ['name']}, {'columns': ['ingest_xid']}]
+    meta={'indexes': [['ingest_xid']]}
 ) }}
 
 with newest as (
@@ -8,7 +8,8 @@ with newest as (
     select distinct on (spotify_artist_id) *
     from {{ ref('stg_spotify_artists') }}
     where outcome = 'found' and {{ is_unread() }}
-    order by spotify_artist_id asc, fetched_at desc
+    -- of two answers of one moment the first that was written, here as in a later round
+    order by spotify_artist_id asc, fetched_at desc, ingest_xid asc, raw_row_id asc
 
 )
 

@@ -1,7 +1,7 @@
 -- all artists of a changed track are replaced together
 {{ config(
     unique_key='spotify_track_id',
-    indexes=[{'columns': ['spotify_artist_id']}, {'columns': ['ingest_xid']}]
+    meta={'indexes': [['spotify_artist_id'], ['ingest_xid']]}
 ) }}
 
 with tracks as (

@@ -1,6 +1,6 @@
 {{ config(
     unique_key='spotify_track_id',
-    indexes=[{'columns': ['isrc']}, {'columns': ['artist_ids'], 'type': 'gin'}, {'columns': ['ingest_xid']}]
+    meta={'indexes': [['isrc'], ['ingest_xid']]}
 ) }}
 
 with newest as (
@@ -8,7 +8,8 @@ with newest as (
     select distinct on (spotify_track_id) *
     from {{ ref('stg_spotify_tracks') }}
     where outcome = 'found' and {{ is_unread() }}
-    order by spotify_track_id asc, fetched_at desc
+    -- of two answers of one moment the first that was written, here as in a later round
+    order by spotify_track_id asc, fetched_at desc, ingest_xid asc, raw_row_id asc
 
 )
 

@@ -1,6 +1,6 @@
 {{ config(
     unique_key='tiktok_handle',
-    indexes=[{'columns': ['sec_uid']}, {'columns': ['ingest_xid']}]
+    meta={'indexes': [['sec_uid'], ['ingest_xid']]}
 ) }}
 
 with profiles as not materialized (

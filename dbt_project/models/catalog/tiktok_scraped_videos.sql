@@ -1,19 +1,15 @@
 {{ config(
     unique_key='video_id',
-    indexes=[
-        {'columns': ['tiktok_handle', 'spotify_track_id']},
-        {'columns': ['tiktok_handle', 'scraped_at']},
-        {'columns': ['spotify_track_id']},
-        {'columns': ['ingest_xid']},
-    ]
+    meta={'indexes': [['tiktok_handle', 'spotify_track_id'], ['tiktok_handle', 'scraped_at'], ['spotify_track_id'], ['ingest_xid']]}
 ) }}
 
 with newest as (
 
     select distinct on (video_id) *
     from {{ ref('stg_tiktok_videos') }}
-    where {{ is_unread() }}
-    order by video_id asc, scraped_at desc
+    where outcome = 'found' and {{ is_unread() }}
+    -- of two answers of one moment the first that was written, here as in a later round
+    order by video_id asc, scraped_at desc, ingest_xid asc, raw_row_id asc
 
 )
 
@@ -34,7 +30,6 @@ select
     newest.music_title,
     newest.is_original_sound,
     newest.scraped_at,
-    newest.run_id as scrape_run_id,
     newest.raw_data,
     newest.scraped_at as fetched_at,
     clock_timestamp() as updated_at,

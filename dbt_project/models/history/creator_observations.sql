@@ -1,6 +1,6 @@
 {{ config(
     unique_key=['tiktok_handle', 'scraped_at'],
-    indexes=[{'columns': ['ingest_xid']}]
+    meta={'indexes': [['ingest_xid']]}
 ) }}
 
 with unread as (
@@ -8,7 +8,7 @@ with unread as (
     select distinct on (tiktok_handle, scraped_at) *
     from {{ ref('stg_tiktok_profiles') }}
     where status is not null and {{ is_unread() }}
-    order by tiktok_handle asc, scraped_at asc
+    order by tiktok_handle asc, scraped_at asc, ingest_xid asc, raw_row_id asc
 
 )
 

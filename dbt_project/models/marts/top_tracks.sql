@@ -1,24 +1,12 @@
-with keys as (
-
-    select * from {{ ref('spotify_track_states') }}
-
-),
-
-tracks as (
-
-    select * from {{ ref('spotify_tracks') }}
-
-)
-
+-- no CTE and no order: Postgres sees through the view to the index on total_views when people ask for the first few
 select
-    keys.key as spotify_track_id,
+    states.key as spotify_track_id,
     tracks.title,
     tracks.artists,
     tracks.isrc,
-    keys.video_count,
-    keys.creator_count,
-    keys.total_views,
-    keys.state
-from keys
-left join tracks on keys.key = tracks.spotify_track_id
-order by keys.total_views desc, keys.key asc
+    states.video_count,
+    states.creator_count,
+    states.total_views,
+    states.state
+from {{ ref('spotify_track_states') }} as states
+left join {{ ref('spotify_tracks') }} as tracks on states.key = tracks.spotify_track_id

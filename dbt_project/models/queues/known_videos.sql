@@ -1,34 +1,51 @@
-with videos as (
-
-    select * from {{ ref('tiktok_scraped_videos') }}
-
-),
-
-creators as (
+with creators as (
 
     select * from {{ ref('tiktok_creators') }}
 
 ),
 
-listings as (
+observations as (
+
+    select * from {{ ref('video_observations') }}
+
+),
+
+listings as not materialized (
 
     select * from {{ ref('stg_tiktok_listings') }}
+
+),
+
+-- pages that a killed run read count only up to the listing row that it left behind them, imported videos not at all
+listed as (
+
+    select
+        observations.tiktok_handle,
+        creators.sec_uid,
+        observations.video_id,
+        min(observations.scraped_at) as first_listed_at
+    from observations
+    inner join creators on observations.tiktok_handle = creators.tiktok_handle
+    where
+        exists (
+            select 1
+            from listings
+            where
+                listings.sec_uid = creators.sec_uid
+                and listings.run_id = observations.scrape_run_id
+                and listings.listed_at >= observations.scraped_at
+        )
+    group by observations.tiktok_handle, creators.sec_uid, observations.video_id
 
 )
 
 select
-    videos.tiktok_handle,
-    videos.video_id,
-    videos.scraped_at > now() - interval '7 days' as is_fresh
-from videos
-inner join creators on videos.tiktok_handle = creators.tiktok_handle
--- pages that a killed run read count only up to the listing row that it left behind them
-where
-    exists (
-        select 1
-        from listings
-        where
-            listings.sec_uid = creators.sec_uid
-            and listings.run_id = videos.scrape_run_id
-            and listings.listed_at >= videos.scraped_at
-    )
+    listed.tiktok_handle,
+    listed.video_id,
+    coalesce(listed.first_listed_at <= complete.listed_at, false) as is_settled
+from listed
+left join lateral (
+    select max(listings.listed_at) as listed_at
+    from listings
+    where listings.sec_uid = listed.sec_uid and listings.is_complete
+) as complete on true

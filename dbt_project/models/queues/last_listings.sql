@@ -24,6 +24,7 @@ from creators
 cross join lateral (
     select * from listings
     where listings.sec_uid = creators.sec_uid
-    order by listings.listed_at desc
+    -- the last word of an attempt may be of the same moment as its last checkpoint
+    order by listings.listed_at desc, (listings.ended <> 'reading') desc
     limit 1
 ) as last_listing

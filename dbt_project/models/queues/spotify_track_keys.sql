@@ -2,7 +2,7 @@
     materialized='incremental',
     contract={'enforced': true},
     unique_key='key',
-    indexes=[{'columns': ['total_views']}, {'columns': ['ask_again_at']}, {'columns': ['ingest_xid']}]
+    meta={'indexes': [['total_views'], ['ask_again_at'], ['ingest_xid']]}
 ) }}
 
 with lookups as not materialized (

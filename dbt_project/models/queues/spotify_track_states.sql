@@ -1,11 +1,1 @@
-with keys as (
-
-    select * from {{ ref('spotify_track_keys') }}
-    where video_count > 0
-
-)
-
-select
-    *,
-    {{ key_state() }} as state
-from keys
+{{ states_of(ref('spotify_track_keys')) }}

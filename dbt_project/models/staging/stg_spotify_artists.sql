@@ -29,7 +29,8 @@ renamed as (
         {{ to_bigint("payload -> 'followers' ->> 'total'") }} as followers,
         payload as raw_data,
         answered_at as fetched_at,
-        ingest_xid
+        ingest_xid,
+        _dlt_id as raw_row_id
     from unpacked
 
 )

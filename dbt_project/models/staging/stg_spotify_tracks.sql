@@ -26,9 +26,9 @@ renamed as (
             order by credits.number
         ) as artists,
         array(
-            select credits.artist ->> 'id'
+            select {{ to_id("credits.artist ->> 'id'") }}
             from jsonb_array_elements(artists) with ordinality as credits (artist, number)
-            where credits.artist ->> 'id' is not null
+            where {{ to_id("credits.artist ->> 'id'") }} is not null
             order by credits.number
         ) as artist_ids,
         nullif(payload -> 'album' ->> 'name', '') as album,
@@ -39,7 +39,8 @@ renamed as (
         {{ to_bigint("payload ->> 'popularity'") }} as popularity,
         payload as raw_data,
         answered_at as fetched_at,
-        ingest_xid
+        ingest_xid,
+        _dlt_id as raw_row_id
     from unpacked
 
 )

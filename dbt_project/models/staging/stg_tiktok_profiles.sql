@@ -26,12 +26,12 @@ renamed as (
         case
             when outcome not in ('found', 'not_found') then null
             when status_code = 10202 then 'banned'
-            when status_code = 10221 or http_status = 404 then 'not_found'
+            when status_code = 10221 then 'not_found'
             when status_code = 10222 or profile_user ->> 'privateAccount' = 'true' then 'private'
             when status_code = 209002 then 'restricted'
             when outcome = 'found' then 'active'
         end as status,
-        nullif(coalesce(profile_user ->> 'secUid', video_author ->> 'secUid'), '') as sec_uid,
+        {{ to_id("coalesce(profile_user ->> 'secUid', video_author ->> 'secUid')") }} as sec_uid,
         nullif(coalesce(profile_user ->> 'nickname', video_author ->> 'nickname'), '') as name,
         coalesce(
             {{ to_bigint("stats_v2 ->> 'followerCount'") }}, {{ to_bigint("stats ->> 'followerCount'") }}
@@ -48,7 +48,8 @@ renamed as (
         payload as raw_data,
         answered_at as scraped_at,
         run_id,
-        ingest_xid
+        ingest_xid,
+        _dlt_id as raw_row_id
     from unpacked
 
 )

@@ -28,12 +28,13 @@ renamed as (
 
     select
         unpacked.key as video_id,
+        unpacked.outcome,
         coalesce(
-            lower(nullif(author ->> 'uniqueId', '')),
-            case when jsonb_typeof(author) = 'string' then lower(nullif(unpacked.payload ->> 'author', '')) end,
+            lower({{ to_id("author ->> 'uniqueId'") }}),
+            lower(case when jsonb_typeof(author) = 'string' then {{ to_id("unpacked.payload ->> 'author'") }} end),
             '(unknown)'
         ) as tiktok_handle,
-        nullif(author ->> 'secUid', '') as sec_uid,
+        {{ to_id("author ->> 'secUid'") }} as sec_uid,
         links.spotify_track_id,
         links.apple_music_id,
         {{ to_boolean("music ->> 'isCopyrighted'") }} as is_flagged_copyrighted,
@@ -55,7 +56,8 @@ renamed as (
         unpacked.payload as raw_data,
         unpacked.answered_at as scraped_at,
         unpacked.run_id,
-        unpacked.ingest_xid
+        unpacked.ingest_xid,
+        unpacked._dlt_id as raw_row_id
     from unpacked
     left join lateral (
         select
@@ -64,7 +66,7 @@ renamed as (
         from (
             select
                 coalesce(link ->> 'platform', link ->> 'Platform') as platform,
-                nullif(coalesce(link ->> 'song_id', link ->> 'SongId'), '') as song_id
+                {{ to_id("coalesce(link ->> 'song_id', link ->> 'SongId')") }} as song_id
             from jsonb_array_elements({{ to_array('unpacked.song_links') }}) as link
         ) as spelled
     ) as links on true
@@ -72,7 +74,6 @@ renamed as (
 )
 
 select
-    *,
     case
         when is_flagged_copyrighted or spotify_track_id is not null or apple_music_id is not null then 'copyrighted'
         when not is_flagged_copyrighted then 'copyright-free'
@@ -83,5 +84,6 @@ select
         case is_flagged_copyrighted when true then 'flagged' when false then 'flagged not' end,
         case when spotify_track_id is not null then 'Spotify link' end,
         case when apple_music_id is not null then 'Apple Music link' end
-    ), '') as copyright_evidence
+    ), '') as copyright_evidence,
+    renamed.*
 from renamed
