@@ -238,7 +238,7 @@ def queue(as_json: AsJson = False) -> None:
         return
     table = _table("Enrichment queue", "Stage", "Pending>", "Oldest since", "Last run", "First keys")
     for row in rows:
-        first = [next(iter(key.values())) for key in row["sample"]]
+        first = [value for key in row["sample"] for name, value in key.items() if name.endswith("_id")]
         ended = f"{row['last_run_at']:%m-%d %H:%M} {row['last_run_ended']}" if row["last_run_at"] else "never"
         since = f"{row['oldest_due_since']:%m-%d %H:%M}" if row["oldest_due_since"] else "-"
         table.add_row(row["stage"], f"{row['pending']:,}", since, ended, "\n".join(first) or "-")
