@@ -212,7 +212,6 @@ def test_every_retry_and_every_redirect_takes_its_turn(client, sandbox, monkeypa
     assert [r.path for r in sandbox.log] == [PATH, "/@quietroom", PATH, "/@quietroom"]
     assert client.ask(PATH).status == 200
     assert len(turns) == len(sandbox.log) == client.requests == 6
-    assert all(later > 0 for later in turns[1:2]), "the redirect waits"
 
 
 def test_a_redirect_in_a_circle_is_an_answer_with_an_error(client, sandbox):
