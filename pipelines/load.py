@@ -92,8 +92,9 @@ def load(
     """Take lookups from a source, one by one, and write them to `raw` in chunks of `chunk_rows` or half a minute.
 
     However `lookups` ends (exhausted, StageEndedError, Ctrl-C), what was fetched is written before the exception goes
-    on. `secrets` is looked at when a chunk is written, so that a token that came meanwhile is among them. Raises
-    DatabaseError when Postgres is gone or takes nothing.
+    on; only a Ctrl-C in the middle of writing costs the chunk that is being written. `secrets` is looked at when a
+    chunk is written, so that a token that came meanwhile is among them. Raises DatabaseError when Postgres is gone or
+    takes nothing.
     """
     report = report or LoadReport()
     chunk: list[Lookup] = []
